@@ -1,0 +1,28 @@
+"""What a matrix is: something that hands out row blocks."""
+
+from solvenet.blocks._base import RowBlocks
+from solvenet.blocks.arrays import ArrayBlocks, as_row_blocks
+from solvenet.blocks.lazy import (
+    Centered,
+    MappedBlocks,
+    OnePassBlocks,
+    Scaled,
+    Weighted,
+    WithIntercept,
+)
+from solvenet.blocks.planning import FeaturePlan, plan_features, rows_per_block
+
+__all__ = [
+    "ArrayBlocks",
+    "Centered",
+    "FeaturePlan",
+    "MappedBlocks",
+    "OnePassBlocks",
+    "RowBlocks",
+    "Scaled",
+    "Weighted",
+    "WithIntercept",
+    "as_row_blocks",
+    "plan_features",
+    "rows_per_block",
+]

@@ -1,0 +1,114 @@
+"""The protocol that every source of rows follows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet.errors import InvalidDataError, MemoryLimitError
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
+
+    from solvenet._array_api import Array
+
+
+class RowBlocks(ABC):
+    """A matrix that hands out its rows in blocks, in order, again and again.
+
+    Only :meth:`blocks` is compulsory; every product is derived from it and costs one
+    pass over the rows. Nothing is ever held but one block and the result.
+
+    Attributes
+    ----------
+    shape : tuple of (int, int)
+        ``(n_rows, n_cols)``.
+    dtype : numpy.dtype
+        Floating dtype of the blocks.
+    n_passes : int or None
+        How often :meth:`blocks` may be called; None means without limit.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[np.floating]
+    n_passes: int | None = None
+
+    @abstractmethod
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` in row order; blocks must not be written to."""
+
+    def matmat(self, V: Array) -> Array:
+        """Return ``A @ V``, shape (n_rows, k), for `V` of shape (n_cols, k) or (n_cols,)."""
+        V = self._conform("V", V, self.shape[1])
+        out = np.empty((self.shape[0], *V.shape[1:]), np.result_type(self.dtype, V))
+        for rows, block in self.blocks():
+            out[rows] = block @ V
+        return out
+
+    def rmatmat(self, U: Array) -> Array:
+        """Return ``A.T @ U``, shape (n_cols, k), for `U` of shape (n_rows, k) or (n_rows,)."""
+        U = self._conform("U", U, self.shape[0])
+        out = np.zeros((self.shape[1], *U.shape[1:]), np.result_type(self.dtype, U))
+        for rows, block in self.blocks():
+            out += block.T @ U[rows]
+        return out
+
+    def gram(self) -> Array:
+        """Return ``A.T @ A`` in float64, shape (n_cols, n_cols)."""
+        out = np.zeros((self.shape[1], self.shape[1]))
+        for _, block in self.blocks():
+            block = block.astype(np.float64, copy=False)
+            out += block.T @ block
+        return out
+
+    def to_array(self, max_bytes: int | None = None) -> Array:
+        """Return the whole matrix as one array.
+
+        Parameters
+        ----------
+        max_bytes : int, optional
+            Refuse to build an array larger than this.
+
+        Raises
+        ------
+        MemoryLimitError
+            If the matrix takes more than `max_bytes`.
+        """
+        needed = self.shape[0] * self.shape[1] * self.dtype.itemsize
+        if max_bytes is not None and needed > max_bytes:
+            msg = (
+                f"The matrix of shape {self.shape} takes {needed / 1e6:.0f} MB and the "
+                f"memory limit is {max_bytes / 1e6:.0f} MB. Use a solver that reads row "
+                "blocks (QR, NormalEquations), or raise the limit."
+            )
+            raise MemoryLimitError(msg)
+        out = np.empty(self.shape, self.dtype)
+        for rows, block in self.blocks():
+            out[rows] = block
+        return out
+
+    def aslinearoperator(self) -> LinearOperator:
+        """Return a SciPy ``LinearOperator``; each product is one pass over the rows."""
+        from scipy.sparse.linalg import LinearOperator
+
+        return LinearOperator(
+            self.shape,
+            dtype=self.dtype,
+            matvec=lambda v: self.matmat(np.ravel(v)),
+            rmatvec=lambda u: self.rmatmat(np.ravel(u)),
+            matmat=self.matmat,
+            rmatmat=self.rmatmat,
+        )
+
+    def _conform(self, name: str, V: Array, length: int) -> Array:
+        V = np.asarray(V)
+        if V.ndim not in (1, 2) or V.shape[0] != length:
+            msg = (
+                f"{name} of shape {V.shape} was given to a matrix of shape {self.shape}; "
+                f"({length},) or ({length}, k) is wanted."
+            )
+            raise InvalidDataError(msg)
+        return V

@@ -1,0 +1,192 @@
+"""Row blocks made from other row blocks, computed when they are asked for.
+
+Centring, scaling, weighting and the intercept never touch the data: they are applied
+to each block as it passes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet._validation import check_count
+from solvenet.blocks._base import RowBlocks
+from solvenet.errors import InvalidDataError, PassesExhaustedError
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+class _Derived(RowBlocks):
+    """Row blocks of another source, changed block by block."""
+
+    def __init__(self, source: RowBlocks, n_cols: int, dtype: np.dtype[np.floating]) -> None:
+        self._source = source
+        self.shape = (source.shape[0], n_cols)
+        self.dtype = dtype
+        self.n_passes = source.n_passes
+
+    @abstractmethod
+    def _change(self, rows: slice, block: Array) -> Array:
+        """Return what becomes of one block of the source."""
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` of the changed matrix."""
+        for rows, block in self._source.blocks():
+            yield rows, self._change(rows, block)
+
+
+class MappedBlocks(_Derived):
+    """``function(A)`` row by row, never held: the way features reach a solver.
+
+    Parameters
+    ----------
+    source : RowBlocks
+        The inputs.
+    function : callable
+        Maps a block of shape (rows, source columns) to (rows, `n_cols`); each row of
+        the result depends on that row alone.
+    n_cols : int
+        Columns of the result.
+    dtype : dtype, default=float64
+        Dtype of the result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvenet.blocks import MappedBlocks, as_row_blocks
+    >>> X = as_row_blocks(np.arange(6.0).reshape(3, 2))
+    >>> MappedBlocks(X, np.square, 2).gram()
+    array([[272., 436.],
+           [436., 707.]])
+    """
+
+    def __init__(
+        self,
+        source: RowBlocks,
+        function: Callable[[Array], Array],
+        n_cols: int,
+        *,
+        dtype: np.dtype[np.floating] | type[np.floating] = np.float64,
+    ) -> None:
+        super().__init__(source, check_count("n_cols", n_cols), np.dtype(dtype))
+        self._function = function
+
+    def _change(self, rows: slice, block: Array) -> Array:
+        return np.asarray(self._function(block), dtype=self.dtype)
+
+
+class WithIntercept(_Derived):
+    """``[1, A]``: a column of ones before the columns of `source`."""
+
+    def __init__(self, source: RowBlocks) -> None:
+        super().__init__(source, source.shape[1] + 1, source.dtype)
+
+    def _change(self, rows: slice, block: Array) -> Array:
+        return np.concatenate([np.ones((len(block), 1), self.dtype), block], axis=1)
+
+
+class Centered(_Derived):
+    """``A - mean``, with one number a column."""
+
+    def __init__(self, source: RowBlocks, mean: Array) -> None:
+        super().__init__(source, source.shape[1], source.dtype)
+        self._mean = _per_column("mean", mean, source)
+
+    def _change(self, rows: slice, block: Array) -> Array:
+        return np.subtract(block, self._mean, dtype=self.dtype)
+
+
+class Scaled(_Derived):
+    """``A * factor``, with one number a column."""
+
+    def __init__(self, source: RowBlocks, factor: Array) -> None:
+        super().__init__(source, source.shape[1], source.dtype)
+        self._factor = _per_column("factor", factor, source)
+
+    def _change(self, rows: slice, block: Array) -> Array:
+        return np.multiply(block, self._factor, dtype=self.dtype)
+
+
+class Weighted(_Derived):
+    """``sqrt(weights)[:, None] * A``: least squares on it weights the squared residuals."""
+
+    def __init__(self, source: RowBlocks, weights: Array) -> None:
+        super().__init__(source, source.shape[1], source.dtype)
+        weights = np.asarray(weights, dtype=np.float64)
+        if weights.shape != source.shape[:1] or not np.all(weights >= 0):
+            msg = (
+                f"weights of shape {weights.shape} were given for {source.shape[0]} rows; "
+                "one weight >= 0 a row is wanted."
+            )
+            raise InvalidDataError(msg)
+        self._root = np.sqrt(weights)[:, None].astype(self.dtype)
+
+    def _change(self, rows: slice, block: Array) -> Array:
+        return block * self._root[rows]
+
+
+class OnePassBlocks(RowBlocks):
+    """Row blocks from an iterable that can be read once, such as a stream.
+
+    Parameters
+    ----------
+    iterable : iterable of array of shape (rows, n_cols)
+        The blocks in row order.
+    shape : tuple of (int, int)
+        ``(n_rows, n_cols)`` of the whole matrix.
+    dtype : dtype, default=float64
+        Dtype of the blocks.
+    """
+
+    def __init__(
+        self,
+        iterable: Iterable[Array],
+        shape: tuple[int, int],
+        *,
+        dtype: np.dtype[np.floating] | type[np.floating] = np.float64,
+    ) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.n_passes = 1
+        self._iterable: Iterable[Array] | None = iterable
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` the one time that is possible."""
+        if self._iterable is None:
+            msg = (
+                "These row blocks can be read once and have been read. Use a one-pass "
+                "solver (QR, NormalEquations) without a second look, or a source that "
+                "can be read again."
+            )
+            raise PassesExhaustedError(msg)
+        iterable, self._iterable = self._iterable, None
+        start = 0
+        for block in iterable:
+            block = np.asarray(block, dtype=self.dtype)
+            rows = slice(start, start + len(block))
+            if block.ndim != 2 or block.shape[1] != self.shape[1] or rows.stop > self.shape[0]:
+                msg = (
+                    f"A block of shape {block.shape} came at row {start} of a source that "
+                    f"was declared with shape {self.shape}."
+                )
+                raise InvalidDataError(msg)
+            yield rows, block
+            start = rows.stop
+        if start != self.shape[0]:
+            msg = f"The source gave {start} rows; {self.shape[0]} were declared."
+            raise InvalidDataError(msg)
+
+
+def _per_column(name: str, values: Array, source: RowBlocks) -> Array:
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape not in ((), source.shape[1:]):
+        msg = (
+            f"{name} of shape {values.shape} was given for {source.shape[1]} columns; one "
+            "number, or one a column, is wanted."
+        )
+        raise InvalidDataError(msg)
+    return values

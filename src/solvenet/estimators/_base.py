@@ -1,0 +1,236 @@
+"""What the sampled estimators share: settings, scaling, sampling, solving."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from solvenet._array_api import is_foreign, like, to_numpy
+from solvenet._validation import check_choice, check_count, parse_bytes
+from solvenet.blocks import MappedBlocks, RowBlocks, as_row_blocks, plan_features
+from solvenet.errors import InvalidSettingError, SolvenetWarning
+from solvenet.estimators._sklearn import check_same_namespace
+from solvenet.features import (
+    SAMPLERS,
+    FeatureSampler,
+    get_activation,
+    sample_layers,
+)
+from solvenet.features.rows import RowSet, row_set
+from solvenet.features.scaling import scale_inputs
+from solvenet.networks import HiddenMap, Readout
+from solvenet.solvers import SOLVERS, Solver, SolveResult, rows_to_choose_by
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+DEFAULT_WIDTH = 1000
+
+
+class SampledBase(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+    """Settings and steps of every estimator with sampled hidden layers."""
+
+    def __init__(
+        self,
+        hidden_layer_sizes: str | int | Sequence[int] = "auto",
+        activation: Any = "tanh",
+        *,
+        sampler: str | FeatureSampler = "swim",
+        scaling: str | None = "columns",
+        linear_skip: bool = True,
+        clip: bool = True,
+        memory_limit: int | str | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.sampler = sampler
+        self.scaling = scaling
+        self.linear_skip = linear_skip
+        self.clip = clip
+        self.memory_limit = memory_limit
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        """Declare what scikit-learn may expect."""
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+    # -- input ----------------------------------------------------------------------
+
+    def _read_fit(self, X: Any, y: Any, **options: Any) -> tuple[Array, Array]:
+        """Check the training data and return X and y as NumPy arrays."""
+        X, y = to_plain(X), to_plain(y)
+        X, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32], ensure_min_samples=2, **options
+        )
+        return X, y
+
+    def _read(self, X: Any, *, method: str) -> Array:
+        """Check data given to a fitted estimator and return X as a NumPy array."""
+        check_is_fitted(self)
+        check_same_namespace(X, self, attribute="mean_", method=method)
+        return validate_data(  # type: ignore[no-any-return]
+            self, to_plain(X), dtype=[np.float64, np.float32], reset=False
+        )
+
+    # -- steps ----------------------------------------------------------------------
+
+    def _widths(self, n_distinct: int) -> tuple[int, ...]:
+        """Return the units of each layer."""
+        sizes = self.hidden_layer_sizes
+        if isinstance(sizes, str):
+            check_choice("hidden_layer_sizes", sizes, ("auto",))
+            return (max(1, min(DEFAULT_WIDTH, n_distinct)),)
+        if isinstance(sizes, Integral) and not isinstance(sizes, bool):
+            sizes = (int(sizes),)  # type: ignore[call-overload]
+        if isinstance(sizes, np.ndarray | list | tuple) and len(sizes) > 0:
+            widths = tuple(check_count("hidden_layer_sizes", size) for size in sizes)
+            if widths[-1] > n_distinct:
+                msg = (
+                    f"{widths[-1]} neurons were asked for and there are {n_distinct} distinct "
+                    "rows: more neurons than rows are determined by the ridge alone. "
+                    'hidden_layer_sizes="auto" takes at most one a row.'
+                )
+                warnings.warn(msg, SolvenetWarning, stacklevel=4)
+            return widths
+        msg = (
+            f"hidden_layer_sizes={self.hidden_layer_sizes!r} was given; whole numbers >= 1, "
+            'such as (1000,), or "auto" are wanted.'
+        )
+        raise InvalidSettingError(msg)
+
+    def _sample(
+        self, X: Array, Y: Array, weights: Array | None, context: Any
+    ) -> tuple[HiddenMap, RowSet]:
+        """Scale the inputs and sample the hidden layers; return the distinct rows as well."""
+        scaling = scale_inputs(X, weights, self.scaling, clip=self.clip)
+        Z = scaling(X.astype(np.float64, copy=False))
+        distinct = row_set(Z, Y, weights)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        widths = self._widths(len(distinct.index))
+        layers = sample_layers(
+            make_sampler(self.sampler),
+            Z,
+            Y,
+            widths,
+            activation=get_activation(self.activation),
+            weights=weights,
+            seed=seed,
+            progress=lambda layer: report_step(context, self, f"sample layer {layer + 1}"),
+        )
+        return HiddenMap(scaling, layers, 1.0 if self.linear_skip else 0.0), distinct
+
+    def _keep(self, X: Any, hidden: HiddenMap) -> None:
+        """Store what every fitted estimator has."""
+        self.hidden_ = hidden
+        self.mean_ = like(hidden.scaling.center, X)
+        self.n_units_ = tuple(layer.n_features_out for layer in hidden.layers.layers)
+
+    def _blocks(self, X: Array, hidden: HiddenMap, n_targets: int) -> RowBlocks:
+        """Return the features of X as row blocks, kept or recomputed as the plan says."""
+        limit = None if self.memory_limit is None else parse_bytes("memory_limit", self.memory_limit)
+        plan = plan_features(len(X), hidden.n_features_out, n_targets, memory_limit=limit)
+        self.plan_ = plan
+        source = as_row_blocks(X, rows_per_block=plan.rows_per_block)
+        blocks = MappedBlocks(source, hidden, hidden.n_features_out)
+        if plan.keep:
+            return as_row_blocks(blocks.to_array(), rows_per_block=plan.rows_per_block)
+        return blocks
+
+
+def to_plain(array: Any) -> Any:
+    """Convert arrays of other array-API libraries; leave frames and lists to scikit-learn."""
+    return to_numpy(array) if is_foreign(array) else array
+
+
+def report_step(context: Any, estimator: Any, name: str) -> None:
+    """Tell scikit-learn's callbacks that a step of the fit is done."""
+    step = context.subcontext(task_name=name)
+    step.call_on_fit_task_begin(estimator=estimator)
+    step.call_on_fit_task_end(estimator=estimator)
+
+
+def make_sampler(sampler: str | FeatureSampler) -> FeatureSampler:
+    """Return a sampler by its name, or the one given."""
+    if isinstance(sampler, FeatureSampler):
+        return sampler
+    return SAMPLERS[check_choice("sampler", sampler, SAMPLERS)]()
+
+
+def make_solver(solver: str | Solver) -> Solver:
+    """Return a solver by its name, or the one given."""
+    if isinstance(solver, Solver):
+        return solver
+    return SOLVERS[check_choice("solver", solver, SOLVERS)]()
+
+
+def solve_readout(
+    H: RowBlocks,
+    Y: Array,
+    weights: Array | None,
+    *,
+    solver: str | Solver,
+    alpha: float | str,
+    rcond: float | str | None,
+    memory_limit: int | None,
+    distinct: RowSet,
+) -> SolveResult:
+    """Solve for the read-out of the features `H`, choosing by rows in canonical order."""
+    step = -(-len(distinct.index) // rows_to_choose_by(H.shape[1]))
+    return make_solver(solver).solve(
+        H,
+        Y,
+        alpha=alpha,
+        rcond=rcond,
+        intercept=True,
+        weights=weights,
+        memory_limit=memory_limit,
+        choose_by=(distinct.index[::step], distinct.weights[::step]),
+    )
+
+
+def readout_of(
+    result: SolveResult, low: Array | None = None, high: Array | None = None
+) -> Readout:
+    """Return the read-out of a solution, without its uncertainty (see `with_uncertainty`)."""
+    coef = result.coef.reshape(len(result.coef), -1)
+    intercept = np.broadcast_to(np.atleast_1d(result.intercept), coef.shape[1:]).astype(float)
+    return Readout(coef, intercept, low=low, high=high)
+
+
+def with_uncertainty(readout: Readout, result: SolveResult) -> Readout:
+    """Return the read-out with the covariance of its weights."""
+    return Readout(
+        readout.coef,
+        readout.intercept,
+        low=readout.low,
+        high=readout.high,
+        root=result.covariance_root(),
+        center=result.column_means,
+        noise_variance=result.noise_variance,
+        n_rows=result.n_rows,
+    )
+
+
+def stopwatch() -> Any:
+    """Return a function that gives the seconds since it was last called."""
+    last = time.perf_counter()
+
+    def lap() -> float:
+        nonlocal last
+        now = time.perf_counter()
+        spent, last = now - last, now
+        return spent
+
+    return lap

@@ -1,0 +1,78 @@
+"""The protocols of feature samplers (settings) and feature maps (arrays)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+    from solvenet.features.activations import Activation
+    from solvenet.features.layers import DenseMap
+
+
+class FeatureMap(ABC):
+    """Sampled features: immutable arrays that map rows of inputs to rows of features.
+
+    Attributes
+    ----------
+    n_features_in, n_features_out : int
+        Columns of the inputs and of the features.
+    """
+
+    n_features_in: int
+    n_features_out: int
+
+    @abstractmethod
+    def __call__(self, X: Array) -> Array:
+        """Return the features, shape (rows, n_features_out), of `X` (rows, n_features_in).
+
+        The result is a new array; each of its rows depends on that row of X alone.
+        """
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays by name, for saving, export and counting parameters."""
+
+
+class FeatureSampler(ABC):
+    """Settings by which the hidden weights of one layer are drawn."""
+
+    @abstractmethod
+    def sample(
+        self,
+        X: Array,
+        Y: Array,
+        width: int,
+        *,
+        activation: Activation,
+        weights: Array | None = None,
+        previous: FeatureMap | None = None,
+        seed: int = 0,
+        layer: int = 0,
+    ) -> DenseMap:
+        """Draw the weights of one layer.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features_in), float64
+            Inputs of the network.
+        Y : array of shape (n_rows, n_targets), float64
+            Targets (indicators for classes); ignored by data-agnostic samplers.
+        width : int
+            Number of units.
+        activation : Activation
+            Function of the units, with the constants of their weights.
+        weights : array of shape (n_rows,), optional
+            Weights of the rows: as many repetitions.
+        previous : FeatureMap, optional
+            The layers before this one; the layer is sampled on its images of X.
+        seed, layer : int
+            The weights are a function of the settings, the weighted set of rows, the
+            seed and the layer's number alone.
+
+        Returns
+        -------
+        DenseMap
+            From the images of `previous` (or the inputs) to the units.
+        """

@@ -1,0 +1,219 @@
+"""Feature maps: dense layers, chains of them, and the scaling of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet._validation import check_count
+from solvenet.features._base import FeatureMap, FeatureSampler
+from solvenet.features.activations import Activation
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+@dataclass(frozen=True)
+class DenseMap(FeatureMap):
+    """``activation(X @ weights + biases)``.
+
+    Parameters
+    ----------
+    weights : array of shape (n_features_in, width)
+        One column a unit.
+    biases : array of shape (width,)
+        One number a unit.
+    activation : Activation
+        The function.
+    """
+
+    weights: Array = field(repr=False)
+    biases: Array = field(repr=False)
+    activation: Activation
+
+    @property
+    def n_features_in(self) -> int:  # type: ignore[override]
+        """Columns of the inputs."""
+        return int(self.weights.shape[0])
+
+    @property
+    def n_features_out(self) -> int:  # type: ignore[override]
+        """Number of units."""
+        return int(self.weights.shape[1])
+
+    def __call__(self, X: Array) -> Array:
+        """Return the units' values, shape (rows, width)."""
+        Z = X @ self.weights
+        Z += self.biases
+        return np.asarray(self.activation.function(Z), dtype=Z.dtype)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the weights and biases."""
+        return {"weights": self.weights, "biases": self.biases}
+
+
+KNEE = 3.0
+"""Where heavy-tailed inputs bend, in robust standard deviations."""
+
+
+@dataclass(frozen=True)
+class InputScaling(FeatureMap):
+    """The inputs centred, scaled, bent where they are far out, and kept in their range.
+
+    Parameters
+    ----------
+    center : array of shape (n_features,)
+        Subtracted from each column.
+    factor : array of shape (n_features,)
+        Multiplies each column; all equal keeps angles and ratios of distances.
+    gain : array of shape (n_features,), optional
+        With it, the scaled input z becomes ``gain * z / sqrt(1 + (z / 3)^2)``: heavy tails
+        are bent smoothly to at most three times the gain.
+    low, high : array of shape (n_features,), optional
+        Inputs are first clipped to this box.
+    radius : float, optional
+        Scaled inputs longer than this are shortened to it; the clipping that commutes
+        with rotations.
+    mean, precision : array of shape (n_features,), optional
+        Center and factor of the inputs that bypass the hidden layers, which are not bent;
+        by default `center` and `factor`.
+    """
+
+    center: Array = field(repr=False)
+    factor: Array = field(repr=False)
+    gain: Array | None = field(default=None, repr=False)
+    low: Array | None = field(default=None, repr=False)
+    high: Array | None = field(default=None, repr=False)
+    radius: float | None = None
+    mean: Array | None = field(default=None, repr=False)
+    precision: Array | None = field(default=None, repr=False)
+
+    @property
+    def n_features_in(self) -> int:  # type: ignore[override]
+        """Columns of the inputs."""
+        return len(self.center)
+
+    @property
+    def n_features_out(self) -> int:  # type: ignore[override]
+        """Columns of the inputs."""
+        return len(self.center)
+
+    def __call__(self, X: Array) -> Array:
+        """Return the scaled inputs, as the hidden layers see them."""
+        Z = self._scaled(X, self.center, self.factor)
+        if self.gain is not None:
+            Z *= self.gain / np.sqrt(1.0 + (Z / KNEE) ** 2)
+        return Z
+
+    def straight(self, X: Array) -> Array:
+        """Return the scaled inputs that bypass the hidden layers: clipped, not bent."""
+        if self.mean is None or self.precision is None:
+            return self._scaled(X, self.center, self.factor)
+        return self._scaled(X, self.mean, self.precision)
+
+    def _scaled(self, X: Array, center: Array, factor: Array) -> Array:
+        if self.low is not None and self.high is not None:
+            X = np.clip(X, self.low, self.high)
+        Z = np.subtract(X, center, dtype=np.result_type(X, np.float32))
+        Z *= factor
+        if self.radius is not None:
+            length = np.sqrt(np.einsum("ij,ij->i", Z, Z))
+            Z *= np.minimum(1.0, self.radius / np.where(length > 0, length, 1.0))[:, None]
+        return Z
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays that are set."""
+        names = ("center", "factor", "gain", "low", "high", "radius", "mean", "precision")
+        values = {name: getattr(self, name) for name in names}
+        return {name: np.asarray(value) for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class LayeredMap(FeatureMap):
+    """Dense layers one after the other.
+
+    Parameters
+    ----------
+    layers : tuple of DenseMap
+        At least one.
+    """
+
+    layers: tuple[DenseMap, ...]
+
+    @property
+    def n_features_in(self) -> int:  # type: ignore[override]
+        """Columns of the inputs."""
+        return self.layers[0].n_features_in
+
+    @property
+    def n_features_out(self) -> int:  # type: ignore[override]
+        """Units of the last layer."""
+        return self.layers[-1].n_features_out
+
+    def __call__(self, X: Array) -> Array:
+        """Return the last layer's values."""
+        for layer in self.layers:
+            X = layer(X)
+        return X
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of every layer, prefixed by its number."""
+        return {
+            f"layers.{i}.{name}": array
+            for i, layer in enumerate(self.layers)
+            for name, array in layer.arrays().items()
+        }
+
+
+def sample_layers(
+    sampler: FeatureSampler,
+    X: Array,
+    Y: Array,
+    widths: Sequence[int],
+    *,
+    activation: Activation,
+    weights: Array | None = None,
+    seed: int = 0,
+    progress: Callable[[int], object] = lambda layer: None,
+) -> LayeredMap:
+    """Sample a deep map layer by layer, each on the images of X under those before.
+
+    Parameters
+    ----------
+    sampler : FeatureSampler
+        How the weights of a layer are drawn.
+    X, Y, weights
+        Inputs, targets and weights of the rows, as in :meth:`FeatureSampler.sample`.
+    widths : sequence of int
+        Units of each layer.
+    activation : Activation
+        Of every layer.
+    seed : int, default=0
+        Each layer draws from a stream of its own.
+    progress : callable, optional
+        Called with the number of each finished layer.
+
+    Returns
+    -------
+    LayeredMap
+        The sampled layers.
+    """
+    layers: tuple[DenseMap, ...] = ()
+    for number, width in enumerate(widths):
+        layers += (
+            sampler.sample(
+                X,
+                Y,
+                check_count("layer width", width),
+                activation=activation,
+                weights=weights,
+                previous=LayeredMap(layers) if layers else None,
+                seed=seed,
+                layer=number,
+            ),
+        )
+        progress(number)
+    return LayeredMap(layers)

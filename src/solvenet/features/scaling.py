@@ -1,0 +1,98 @@
+"""How inputs are scaled before hidden weights are sampled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet._validation import check_choice
+from solvenet.blocks import as_row_blocks
+from solvenet.features.layers import InputScaling
+from solvenet.reductions import ColumnMoments
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+_NORMAL_IQR = 1.3489795
+
+
+def scale_inputs(
+    X: Array, weights: Array | None, scaling: str | None, *, clip: bool
+) -> InputScaling:
+    """Return the scaling that makes the inputs fit for sampling.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_features)
+        Training inputs.
+    weights : array of shape (n_rows,), optional
+        Weights of the rows.
+    scaling : {"columns", "isotropic"} or None
+        ``"columns"``: median to zero, interquartile range to that of the normal
+        distribution (standard deviation where it is zero), tails bent, variance one.
+        ``"isotropic"``: mean to zero, one factor for all columns so that their mean
+        variance is one. None: as they are.
+    clip : bool
+        Whether scaled inputs outside the training data are brought back to their edge:
+        to the range of each column, or (isotropic) to the largest distance from the mean.
+
+    Returns
+    -------
+    InputScaling
+        The map from inputs to scaled inputs.
+    """
+    if scaling is not None:
+        check_choice("scaling", scaling, ("columns", "isotropic"))
+    if weights is not None:
+        X, weights = X[weights > 0], weights[weights > 0]
+    moments = _moments(X, weights)
+    # Columns whose spread is rounding noise count as constant.
+    size = np.maximum(np.abs(moments.low), np.abs(moments.high))
+    varies = moments.high - moments.low > 8 * np.finfo(X.dtype).eps * size
+    ones = np.ones(X.shape[1])
+    if scaling == "columns":
+        plain = _robust(X, weights, moments, varies)
+        deviation = np.sqrt(_moments(X, weights, plain).variance)
+        gain = np.where(varies, 1.0 / np.where(deviation > 0, deviation, 1.0), 0.0)
+        precision = np.where(varies, 1.0 / np.sqrt(np.where(varies, moments.variance, 1.0)), 0.0)
+        plain = replace(plain, gain=gain, mean=moments.mean, precision=precision)
+    elif scaling == "isotropic":
+        spread = float(np.sqrt(moments.variance.mean()))
+        plain = InputScaling(moments.mean, ones / spread if varies.any() else ones)
+    else:
+        plain = InputScaling(0.0 * ones, ones)
+    if not clip:
+        return plain
+    if scaling == "isotropic":
+        largest = max(
+            float(np.einsum("ij,ij->i", Z, Z).max(initial=0.0))
+            for Z in (plain(block) for _, block in as_row_blocks(X).blocks())
+        )
+        return replace(plain, radius=float(np.sqrt(largest)))
+    return replace(plain, low=moments.low.astype(float), high=moments.high.astype(float))
+
+
+def _robust(
+    X: Array, weights: Array | None, moments: ColumnMoments, varies: Array
+) -> InputScaling:
+    quartiles = np.quantile(X, [0.25, 0.5, 0.75], axis=0, weights=weights, method="inverted_cdf")
+    spread = (quartiles[2] - quartiles[0]) / _NORMAL_IQR
+    deviation = np.sqrt(moments.variance)
+    robust = varies & (spread > 0)
+    center = np.where(robust, quartiles[1], moments.mean)
+    scale = np.where(robust, spread, deviation)
+    factor = np.where(varies, 1.0 / np.where(scale > 0, scale, 1.0), 0.0)
+    return InputScaling(center, factor, gain=np.ones(X.shape[1]))
+
+
+def _moments(
+    X: Array, weights: Array | None, scaling: InputScaling | None = None
+) -> ColumnMoments:
+    moments = ColumnMoments(X.shape[1])
+    for rows, block in as_row_blocks(X).blocks():
+        if scaling is not None:
+            block = scaling(block)
+        moments.update(block, weights=None if weights is None else weights[rows])
+    return moments

@@ -1,0 +1,1 @@
+"""Kernels on plain arrays: no sources, no settings, no state."""

@@ -1,0 +1,74 @@
+"""How good a least-squares solution is, by numbers that do not depend on the solver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+def karlson_walden(
+    singular_values: Array,
+    right_vectors: Array,
+    coef: Array,
+    normal_residual: Array,
+    residual_norm: Array,
+    alpha: float,
+) -> float:
+    """Estimate the relative backward error of a ridge least-squares solution.
+
+    Parameters
+    ----------
+    singular_values : array of shape (k,)
+        Retained singular values of A.
+    right_vectors : array of shape (n_cols, k)
+        Their right singular vectors.
+    coef : array of shape (n_cols, n_targets)
+        The solution W.
+    normal_residual : array of shape (n_cols, n_targets)
+        ``A' (B - A W) - alpha W``.
+    residual_norm : array of shape (n_targets,)
+        ``||B - A W||`` a column.
+    alpha : float
+        Ridge parameter.
+
+    Returns
+    -------
+    float
+        The largest over the targets of
+        ``||(A'A + (alpha + eta**2) I)^-1/2 g|| / (||w|| ||A||_F)``, where g is the normal
+        residual in the retained directions and ``eta**2 = (||r||**2 + alpha ||w||**2) /
+        ||w||**2``. Within a factor of sqrt(2) of the size of the smallest change of A
+        that makes W exact.
+
+    Notes
+    -----
+    The ridge problem is the least-squares problem of ``[A; sqrt(alpha) I]``; the
+    estimate is that of Karlson and Walden for it.
+
+    References
+    ----------
+    R. Karlson, B. Walden (1997), BIT 37, 862-869, https://doi.org/10.1007/BF02510356
+    """
+    scale = float(np.linalg.norm(singular_values))
+    if scale == 0:
+        return 0.0
+    errors = []
+    for w, g, r in zip(coef.T, normal_residual.T, residual_norm, strict=True):
+        norm = float(np.linalg.norm(w))
+        if norm == 0:
+            # The zero vector is exact exactly when the normal residual vanishes.
+            reference = scale * float(r)
+            size = float(np.linalg.norm(right_vectors.T @ g))
+            errors.append(size / reference if reference > 0 else 0.0)
+            continue
+        # Relative to ||A||_F, so that matrices of any scale neither over- nor underflow.
+        eta = float(r) / norm / scale
+        ridge = alpha / scale / scale
+        weight = np.sqrt((singular_values / scale) ** 2 + 2 * ridge + eta**2)
+        projected = (right_vectors.T @ g) / scale / norm / scale
+        errors.append(float(np.linalg.norm(projected / np.where(weight > 0, weight, np.inf))))
+    return max(errors, default=0.0)

@@ -1,0 +1,95 @@
+"""Triangular factors, singular values and Cholesky factors, by LAPACK without copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg import blas, lapack
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+def triangular_factor(A: Array) -> Array:
+    """Return R of the QR factorisation of `A`, with a non-negative diagonal.
+
+    Parameters
+    ----------
+    A : array of shape (n_rows, n_cols), float64
+        Overwritten if it is in Fortran order.
+
+    Returns
+    -------
+    array of shape (min(n_rows, n_cols), n_cols)
+        Upper trapezoidal. The sign rule makes it independent of how rows were split.
+
+    Notes
+    -----
+    ``2 n_rows n_cols**2`` flops. LAPACK ``geqrf`` is called with its own optimal
+    workspace: the default of the wrappers costs several times the time.
+    """
+    if A.size == 0:
+        return np.zeros((min(A.shape), A.shape[1]))
+    A = np.asarray(A, dtype=np.float64, order="F")
+    lwork = int(lapack.dgeqrf_lwork(*A.shape)[0].real)
+    factored, _, _, _ = lapack.dgeqrf(A, lwork=lwork, overwrite_a=1)
+    R = np.triu(factored[: min(A.shape)])
+    R[np.diagonal(R) < 0] *= -1
+    return R
+
+
+def thin_svd(A: Array) -> tuple[Array, Array, Array]:
+    """Return U, s, Vt; falls back to ``gesvd`` where divide and conquer fails."""
+    try:
+        return scipy.linalg.svd(A, full_matrices=False, check_finite=False)  # type: ignore[no-any-return]
+    except np.linalg.LinAlgError:
+        return scipy.linalg.svd(  # type: ignore[no-any-return]
+            A, full_matrices=False, check_finite=False, lapack_driver="gesvd"
+        )
+
+
+def symmetric_eigen(G: Array) -> tuple[Array, Array]:
+    """Return eigenvalues, descending and clipped at zero, and the eigenvectors of `G`."""
+    values, vectors = scipy.linalg.eigh(G, check_finite=False, driver="evd")
+    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+def cholesky(G: Array, shift: float) -> Array | None:
+    """Return lower L with ``L L' = G + shift I``, or None if that is not positive definite.
+
+    Parameters
+    ----------
+    G : array of shape (n, n), float64
+        Symmetric; kept as it is.
+    shift : float
+        Added to the diagonal.
+    """
+    shifted = np.array(G, order="F")
+    shifted.ravel(order="K")[:: len(G) + 1] += shift
+    L, info = lapack.dpotrf(shifted, lower=1, clean=1, overwrite_a=1)
+    return L if info == 0 else None
+
+
+def cholesky_solve(L: Array, B: Array) -> Array:
+    """Return ``(L L')^-1 B``."""
+    X, _ = lapack.dpotrs(L, np.asfortranarray(B), lower=1)
+    return X  # type: ignore[no-any-return]
+
+
+def triangular_solve(L: Array, B: Array) -> Array:
+    """Return ``L^-1 B``."""
+    return blas.dtrsm(1.0, L, B, lower=1)  # type: ignore[no-any-return]
+
+
+def triangular_inverse(L: Array) -> Array:
+    """Return the inverse of the lower triangular `L`."""
+    inverse, _ = lapack.dtrtri(L, lower=1)
+    return inverse  # type: ignore[no-any-return]
+
+
+def cholesky_condition(L: Array, one_norm: float) -> float:
+    """Return LAPACK's estimate of the 1-norm condition number of ``L L'``."""
+    rcond, _ = lapack.dpocon(L, one_norm, uplo="L")
+    return 1.0 / rcond if rcond > 0 else float("inf")

@@ -1,0 +1,125 @@
+"""How much to regularise: the curve of leave-one-out errors and its minimum.
+
+All functions work with relative quantities (``ratio = alpha / s1**2``), so that matrices
+of any scale neither overflow nor meet an absolute threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+LARGEST_RATIO = 1e4
+"""Ridge beyond which nothing but the mean is left: ``alpha = 1e4 s1**2``."""
+
+TIE = 1e-6
+"""Scores that differ by less than this (relative) count as equal; the larger ridge wins."""
+
+
+@dataclass(frozen=True)
+class SelectionCurve:
+    """The scores among which a regularisation was chosen.
+
+    Attributes
+    ----------
+    parameter : str
+        What `values` are: ``"alpha"`` (ridge) or ``"rcond"`` (cutoff).
+    values : array of shape (k,)
+        Ascending.
+    scores : array of shape (k,)
+        Mean squared leave-one-out error over the variance of the targets: 1 is the error
+        of predicting the mean.
+    chosen : int
+        Index of the choice.
+    n_rows : int
+        Rows whose leave-one-out errors were averaged.
+    """
+
+    parameter: str
+    values: Array
+    scores: Array
+    chosen: int
+    n_rows: int
+
+    @property
+    def value(self) -> float:
+        """The chosen value."""
+        return float(self.values[self.chosen])
+
+    @property
+    def score(self) -> float:
+        """The score of the choice."""
+        return float(self.scores[self.chosen])
+
+    def asks_for_less(self) -> bool:
+        """Tell whether the score still falls at the small end: less would be better."""
+        tenfold = np.searchsorted(self.values, 10 * self.values[0])
+        if self.chosen > 0 or tenfold >= len(self.values):
+            return False
+        return bool(self.scores[0] < 0.9 * self.scores[tenfold])
+
+
+def null_model_score(sumsq: Array, total_sumsq: Array) -> Array:
+    """Return sums of squares relative to the null model, averaged over varying targets."""
+    varying = total_sumsq > 0
+    if not varying.any():
+        return np.zeros(sumsq.shape[:-1])
+    return (sumsq[..., varying] / total_sumsq[varying]).mean(axis=-1)  # type: ignore[no-any-return]
+
+
+def pick(scores: Array) -> int:
+    """Return the index of the smallest score; of equal ones the last."""
+    best = np.min(scores)
+    if not np.isfinite(best):
+        return len(scores) - 1
+    return int(np.flatnonzero(scores <= best * (1 + TIE))[-1])
+
+
+def ratio_grid(resolution: float, *, per_decade: int = 2) -> Array:
+    """Return the ridge values to try, from `resolution` upwards."""
+    decades = np.log10(LARGEST_RATIO / resolution)
+    return np.asarray(np.geomspace(resolution, LARGEST_RATIO, int(per_decade * decades) + 1))
+
+
+def descend(
+    score: Callable[[float], float], resolution: float, *, start: float
+) -> tuple[Array, Array]:
+    """Minimise a score over the ridge where each evaluation is expensive.
+
+    Parameters
+    ----------
+    score : callable
+        Maps a ratio to its score.
+    resolution : float
+        Smallest ratio.
+    start : float
+        First ratio; should be near the minimum, for the score may be flat elsewhere.
+
+    Returns
+    -------
+    ratios, scores : array
+        The points that were evaluated, ascending and a decade apart: downhill from
+        `start`, first to smaller ratios, until the score rises or gains less than 0.1 %.
+    """
+    at = min(max(start, resolution), LARGEST_RATIO)
+    seen = {at: score(at)}
+    for factor in (0.1, 10.0):
+        here = at
+        while True:
+            there = min(max(here * factor, resolution), LARGEST_RATIO)
+            if there in seen:
+                break
+            seen[there] = score(there)
+            if not seen[there] < 0.999 * seen[here]:
+                break
+            here = there
+        if here != at:
+            break
+    points = sorted(seen)
+    return np.array(points), np.array([seen[x] for x in points])

@@ -1,0 +1,147 @@
+"""A sampled network: scaled inputs, hidden layers and a linear read-out, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet.blocks.planning import rows_per_block
+from solvenet.features import FeatureMap, InputScaling, LayeredMap
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+@dataclass(frozen=True)
+class HiddenMap(FeatureMap):
+    """The features of a network: scaled inputs through hidden layers, and past them.
+
+    Attributes
+    ----------
+    scaling : InputScaling
+        First of all.
+    layers : LayeredMap
+        The hidden layers, on the scaled inputs.
+    skip : float
+        The scaled inputs times this factor stand after the units of the last layer; zero
+        leaves them out.
+    """
+
+    scaling: InputScaling
+    layers: LayeredMap
+    skip: float = 0.0
+
+    @property
+    def n_features_in(self) -> int:  # type: ignore[override]
+        """Columns of the inputs."""
+        return self.scaling.n_features_in
+
+    @property
+    def n_features_out(self) -> int:  # type: ignore[override]
+        """Columns of the features."""
+        return self.layers.n_features_out + (self.skip != 0) * self.n_features_in
+
+    def __call__(self, X: Array) -> Array:
+        """Return the features."""
+        H = self.layers(self.scaling(X))
+        if self.skip == 0:
+            return H
+        return np.concatenate([H, self.skip * self.scaling.straight(X)], axis=1)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of the scaling and of every layer."""
+        scaling = {f"scaling.{name}": array for name, array in self.scaling.arrays().items()}
+        return scaling | self.layers.arrays()
+
+
+@dataclass(frozen=True)
+class Readout:
+    """``H @ coef + intercept``, kept within bounds, with the uncertainty of the solve.
+
+    Attributes
+    ----------
+    coef : array of shape (n_features_out, n_targets)
+        Weights.
+    intercept : array of shape (n_targets,)
+        Constants.
+    low, high : array of shape (n_targets,) or None
+        Outputs are clipped to these.
+    root : array of shape (n_features_out, k) or None
+        ``root root' * noise_variance`` is the covariance of each column of `coef`.
+    center : array of shape (n_features_out,) or None
+        Feature means around which the leverage is measured.
+    noise_variance : array of shape (n_targets,) or None
+        Variance of the targets around the fit.
+    n_rows : float
+        Rows that were fitted.
+    """
+
+    coef: Array = field(repr=False)
+    intercept: Array = field(repr=False)
+    low: Array | None = field(default=None, repr=False)
+    high: Array | None = field(default=None, repr=False)
+    root: Array | None = field(default=None, repr=False)
+    center: Array | None = field(default=None, repr=False)
+    noise_variance: Array | None = field(default=None, repr=False)
+    n_rows: float = 0.0
+
+    def __call__(self, H: Array) -> Array:
+        """Return the outputs, shape (rows, n_targets)."""
+        out = H @ self.coef + self.intercept
+        if self.low is not None and self.high is not None:
+            np.clip(out, self.low, self.high, out=out)
+        return out
+
+    def std(self, H: Array) -> Array:
+        """Return the standard deviation of a new observation, shape (rows, n_targets)."""
+        if self.root is None or self.center is None or self.noise_variance is None:
+            msg = "This read-out was made without its uncertainty."
+            raise ValueError(msg)
+        whitened = (H - self.center) @ self.root
+        leverage = np.einsum("ij,ij->i", whitened, whitened) + 1.0 / self.n_rows
+        return np.sqrt(np.outer(1.0 + leverage, self.noise_variance))
+
+
+@dataclass(frozen=True)
+class SampledNetwork:
+    """A function given by arrays: ``readout(hidden(x))``.
+
+    Attributes
+    ----------
+    hidden : HiddenMap
+        Scaling and hidden layers.
+    readout : Readout
+        Linear read-out.
+    """
+
+    hidden: HiddenMap
+    readout: Readout
+
+    def __call__(self, X: Array) -> Array:
+        """Return the outputs, shape (rows, n_targets), a block of rows at a time."""
+        out = np.empty((len(X), len(self.readout.intercept)))
+        for rows, H in self._features(X):
+            out[rows] = self.readout(H)
+        return out
+
+    def std(self, X: Array) -> Array:
+        """Return the predictive standard deviations, shape (rows, n_targets)."""
+        out = np.empty((len(X), len(self.readout.intercept)))
+        for rows, H in self._features(X):
+            out[rows] = self.readout.std(H)
+        return out
+
+    def _features(self, X: Array) -> Iterator[tuple[slice, Array]]:
+        step = rows_per_block(self.hidden.n_features_out)
+        for start in range(0, len(X), step):
+            rows = slice(start, start + step)
+            yield rows, self.hidden(X[rows])
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that define the function."""
+        arrays = self.hidden.layers.arrays().values()
+        return sum(a.size for a in arrays) + self.readout.coef.size + self.readout.intercept.size

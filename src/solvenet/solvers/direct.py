@@ -1,0 +1,259 @@
+"""Direct solvers: one factorisation, after which every ridge and target is cheap."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from solvenet.errors import InvalidDataError
+from solvenet.linalg.rank import EPS, GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
+from solvenet.reductions import GramReduction, QRReduction, Reduction
+from solvenet.solvers._base import Needs, Problem, RawSolution, Solver, Supports, solution_of
+from solvenet.solvers.factorization import (
+    KeptRows,
+    cholesky_from_gram,
+    spectral_from_gram,
+    spectral_from_matrix,
+)
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+_EVERYTHING = (
+    Supports.ALPHA
+    | Supports.RANK_DEFICIENT
+    | Supports.WIDE
+    | Supports.AUTO_RIDGE
+    | Supports.AUTO_CUTOFF
+)
+
+CHOLESKY_COLUMNS = 400
+"""From this many columns on, Cholesky factors are cheaper than one eigendecomposition."""
+
+
+@dataclass(frozen=True)
+class SVD(Solver):
+    """Singular value decomposition of the explicit matrix: the reference.
+
+    Minimum-norm solution in the directions above the cutoff. Needs the matrix in
+    memory.
+
+    Notes
+    -----
+    *Cost.* One pass; about ``2 m n**2 + 11 n**3`` flops for m >= n (LAPACK ``gesdd``);
+    memory for three copies of A.
+
+    *When not to use.* When A does not fit into memory three times: QR gives the same
+    accuracy in one pass over row blocks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvenet import SVD
+    >>> result = SVD().solve(np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([2.0, 2.0]))
+    >>> result.coef.round(12), result.rank
+    (array([1., 1.]), 1)
+    """
+
+    needs: ClassVar[Needs] = Needs.ONE_PASS | Needs.MATRIX
+    supports: ClassVar[Supports] = _EVERYTHING
+
+    def _solve(self, problem: Problem) -> RawSolution:
+        A = problem.A.to_array(problem.memory_limit).astype(np.float64)
+        B, root = problem.B, 1.0
+        if problem.weights is not None:
+            root = np.sqrt(problem.weights)[:, None]
+        mean_A, mean_B = np.zeros(A.shape[1]), np.zeros(B.shape[1])
+        if problem.intercept:
+            mean_A = np.average(A, axis=0, weights=problem.weights)
+            mean_B = np.average(B, axis=0, weights=problem.weights)
+        kept = _keep(problem, A) if problem.chooses else None
+        A -= mean_A
+        A *= root
+        B = (B - mean_B) * root
+        _check_state(A)
+        factorization = spectral_from_matrix(
+            A,
+            B,
+            np.zeros(B.shape[1]),
+            resolution=ORTHOGONAL_RESOLUTION,
+            **_common(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept),
+        )
+        return solution_of(
+            problem, factorization, solver="SVD", reason="the explicit matrix was asked for",
+            n_passes=1,
+        )
+
+
+@dataclass(frozen=True)
+class QR(Solver):
+    """Triangular factor of ``[1, A, B]`` in one pass, then the SVD of the small factor.
+
+    As accurate as :class:`SVD`, and every row is read once and forgotten.
+
+    Notes
+    -----
+    *Cost.* One pass; about ``2.5 m n**2 + 20 n**3`` flops; memory ``8 (5 n)**2`` bytes
+    and two blocks.
+
+    *When not to use.* When a ridge of at least 1e-14 of the largest squared singular
+    value is wanted (noisy data, classification): NormalEquations is several times
+    faster and no worse there.
+
+    References
+    ----------
+    J. Demmel, L. Grigori, M. Hoemmen, J. Langou (2012), SIAM J. Sci. Comput. 34,
+    A206-A239, https://doi.org/10.1137/080731992
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvenet import QR
+    >>> A = np.vander(np.linspace(0, 1, 50), 12)
+    >>> float(abs(QR().solve(A, A @ np.ones(12)).coef - 1).max()) < 1e-6
+    True
+    """
+
+    needs: ClassVar[Needs] = Needs.ONE_PASS
+    supports: ClassVar[Supports] = _EVERYTHING
+
+    def _solve(self, problem: Problem) -> RawSolution:
+        reduction = QRReduction(
+            problem.A.shape[1], problem.B.shape[1], center=problem.intercept
+        )
+        seconds, kept = _reduce(problem, reduction)
+        R, C, outside, mean_A, mean_B = reduction.factors()
+        _check_state(R)
+        total = outside + np.einsum("ij,ij->j", C, C)
+        factorization = spectral_from_matrix(
+            R,
+            C,
+            outside,
+            resolution=ORTHOGONAL_RESOLUTION,
+            **_common(problem, total, mean_A, mean_B, kept),
+        )
+        raw = solution_of(
+            problem, factorization, solver="QR", reason="one pass at full accuracy",
+            n_passes=1,
+        )
+        raw.seconds.update(seconds)
+        return raw
+
+
+@dataclass(frozen=True)
+class NormalEquations(Solver):
+    """Gram matrix in one pass, then its eigenvalues or Cholesky factors.
+
+    The fastest one-pass solver, and the least accurate: singular values below 1e-7 of
+    the largest are lost in the rounding of the products.
+
+    Parameters
+    ----------
+    spectrum : bool or "auto", default="auto"
+        Whether to compute the eigenvalues (rank, spectrum, cutoffs). ``"auto"`` does so
+        below 400 columns, without a ridge, and for a chosen cutoff.
+
+    Notes
+    -----
+    *Cost.* One pass; ``m n**2`` flops for the products, then ``9 n**3`` with the
+    spectrum or ``n**3 / 3`` a ridge without; memory ``8 * 3 n**2`` bytes and two blocks.
+
+    *When not to use.* Without a ridge on ill-conditioned matrices, or for errors below
+    1e-7: use QR. The result says so (``StopReason.BELOW_RESOLUTION``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvenet import NormalEquations
+    >>> A = np.array([[1.0, 0.0], [0.0, 2.0], [0.0, 0.0]])
+    >>> NormalEquations().solve(A, np.array([1.0, 2.0, 3.0])).coef.round(12)
+    array([1., 1.])
+    """
+
+    spectrum: bool | str = "auto"
+
+    needs: ClassVar[Needs] = Needs.ONE_PASS
+    supports: ClassVar[Supports] = _EVERYTHING
+
+    def _solve(self, problem: Problem) -> RawSolution:
+        n_cols = problem.A.shape[1]
+        reduction = GramReduction(n_cols, problem.B.shape[1], center=problem.intercept)
+        seconds, kept = _reduce(problem, reduction)
+        _check_state(reduction.AA)
+        common = _common(problem, reduction.BB, reduction.mean_A, reduction.mean_B, kept)
+        spectrum = self.spectrum
+        if spectrum == "auto":
+            spectrum = (
+                n_cols < CHOLESKY_COLUMNS or problem.alpha == 0 or problem.rcond is not None
+            )
+        if spectrum or not reduction.AA.any():
+            # Products of numbers known to `eps` are known to eps, whatever they are summed in.
+            known = float(np.finfo(problem.A.dtype).eps) / EPS
+            factorization = spectral_from_gram(
+                reduction.gram(), reduction.AB, reduction.BB,
+                resolution=GRAM_RESOLUTION * known, **common,
+            )
+            raw = solution_of(
+                problem, factorization, solver="NormalEquations",
+                reason="Gram matrix and its eigenvalues", n_passes=1,
+            )
+        else:
+            raw = solution_of(
+                problem,
+                cholesky_from_gram(
+                    reduction.AA, reduction.AB, resolution=GRAM_RESOLUTION, **common
+                ),
+                solver="NormalEquations", reason="Gram matrix and Cholesky factors", n_passes=1,
+            )
+        # B'B - ... loses half the digits when the fit is nearly exact.
+        left = raw.factorization.residual_sumsq(raw.ratio)
+        raw.residual_is_exact = bool((left >= 1e-6 * reduction.BB).all())
+        raw.seconds.update(seconds)
+        return raw
+
+
+def _reduce(problem: Problem, reduction: Reduction) -> tuple[dict[str, float], KeptRows | None]:
+    """Read the rows once; keep some of them where something is chosen by leave-one-out."""
+    start = time.perf_counter()
+    index, kept_weights = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
+    parts = []
+    for rows, A, B, weights in problem.blocks():
+        reduction.update(A, B, weights)
+        here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
+        parts.append(A[here - rows.start].astype(np.float64))
+    kept = None
+    if kept_weights is not None:
+        kept = KeptRows(np.concatenate(parts), problem.B[index], kept_weights)
+    return {"pass": time.perf_counter() - start}, kept
+
+
+def _keep(problem: Problem, A: Array) -> KeptRows:
+    index, weights = problem.rows_to_keep()
+    return KeptRows(A[index], problem.B[index], weights)
+
+
+def _check_state(state: Array) -> None:
+    """NaN and infinity in any row survive into the state: one look at the end suffices."""
+    if not np.isfinite(state).all():
+        msg = (
+            "A holds NaN or infinite values, or its entries overflow when squared. Remove "
+            "or impute them, or scale the columns towards one."
+        )
+        raise InvalidDataError(msg)
+
+
+def _common(
+    problem: Problem, total: Array, mean_A: Array, mean_B: Array, kept: KeptRows | None
+) -> dict[str, object]:
+    return {
+        "kept": kept,
+        "weight": float(len(problem.B) if problem.weights is None else problem.weights.sum()),
+        "total_sumsq": total,
+        "mean_A": mean_A,
+        "mean_B": mean_B,
+        "n_rows": problem.n_effective,
+        "n_free": problem.n_effective - problem.intercept,
+    }

@@ -1,0 +1,136 @@
+"""Exact leave-one-out errors of a solved problem, in one more pass and without refitting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvenet.errors import UnsupportedProblemError
+from solvenet.linalg.regularization import SelectionCurve, null_model_score, pick, ratio_grid
+from solvenet.solvers._base import Problem, make_problem
+from solvenet.solvers.factorization import (
+    SMALLEST_COMPLEMENT,
+    KeptRows,
+    SpectralFactorization,
+)
+from solvenet.solvers.result import SolveResult
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """What the model would have predicted for each row without that row.
+
+    Attributes
+    ----------
+    predictions : array of shape (n_rows, n_targets)
+        Leave-one-out predictions.
+    leverages : array of shape (n_rows,)
+        Diagonal of the hat matrix: the weight of a row in its own prediction.
+    """
+
+    predictions: Array
+    leverages: Array
+
+
+def leave_one_out(
+    A: Any, B: Any, result: SolveResult, *, weights: Any = None
+) -> LeaveOneOut:
+    """Return exact leave-one-out predictions of a ridge or truncated solution.
+
+    Parameters
+    ----------
+    A, B, weights
+        The problem that `result` solves, or any rows of it. A row of weight w counts as
+        w repetitions, of which one is left out (all of it for w < 1).
+    result : SolveResult
+        The solution.
+
+    Returns
+    -------
+    LeaveOneOut
+        Predictions and leverages.
+
+    Notes
+    -----
+    ``e_i / (1 - h_i)`` with ``h_i = ||(a_i - mean) P||^2``. *Cost:* one pass,
+    ``2 n_rows n_cols k`` flops.
+    """
+    problem = make_problem(A, B, 0.0, None, False, weights, None)
+    n_rows, n_targets = problem.B.shape
+    predictions = np.empty((n_rows, n_targets))
+    leverages = np.empty(n_rows)
+    factorization = result.factorization
+    root = None if isinstance(factorization, SpectralFactorization) else result.covariance_root()
+    W = result.coef.reshape(len(result.coef), -1)
+    for rows, block, targets, w in problem.blocks():
+        if isinstance(factorization, SpectralFactorization):
+            left = factorization.left_rows(_kept(block, targets, w))
+            errors, h = left.errors(_shrunk(factorization, factorization.ratio(result.alpha)))
+            predictions[rows], leverages[rows] = targets - errors[:, 0], h[:, 0]
+        else:
+            whitened = (block - result.column_means) @ root
+            h = np.einsum("ij,ij->i", whitened, whitened) + factorization.constant_leverage
+            h *= 1.0 if w is None else np.minimum(w, 1.0)
+            residual = targets - block @ W - result.intercept
+            predictions[rows] = targets - residual / np.maximum(1.0 - h, SMALLEST_COMPLEMENT)[:, None]
+            leverages[rows] = h
+    return LeaveOneOut(predictions, leverages)
+
+
+def loo_curve(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> SelectionCurve:
+    """Return the exact leave-one-out error for a range of ridges, by one pass.
+
+    Parameters
+    ----------
+    A, B, weights
+        The problem that `result` solves.
+    result : SolveResult
+        Its solution, by a solver that kept the spectrum.
+
+    Returns
+    -------
+    SelectionCurve
+        Mean squared leave-one-out error over the variance of the targets.
+
+    Raises
+    ------
+    UnsupportedProblemError
+        If the solver kept no spectrum.
+
+    Notes
+    -----
+    *Cost:* one pass, ``2 n_rows k (n_cols + 30 (1 + n_targets))`` flops for rank k.
+    """
+    factorization = result.factorization
+    if not isinstance(factorization, SpectralFactorization):
+        msg = (
+            f"{result.solver} kept no spectrum, which a leave-one-out curve needs. Use QR, "
+            "SVD or NormalEquations(spectrum=True)."
+        )
+        raise UnsupportedProblemError(msg)
+    problem: Problem = make_problem(A, B, 0.0, None, False, weights, None)
+    ratios = ratio_grid(factorization.resolution)
+    shrunk = _shrunk(factorization, ratios)
+    sumsq = np.zeros((len(ratios), problem.B.shape[1]))
+    for _, block, targets, w in problem.blocks():
+        sumsq += factorization.left_rows(_kept(block, targets, w)).sumsq(shrunk)
+    scores = null_model_score(sumsq, factorization.total_sumsq)
+    values = factorization.alpha(1.0) * ratios
+    return SelectionCurve("alpha", values, scores, pick(scores), len(problem.B))
+
+
+def _shrunk(factorization: SpectralFactorization, ratios: Array | float) -> Array:
+    """Return ``alpha / (s^2 + alpha)``, shape (rank, n_ridges)."""
+    s = factorization.singular_values[: factorization.rank] / (factorization.largest or 1.0)
+    ratios = np.atleast_1d(ratios)
+    denominator = s[:, None] ** 2 + ratios
+    return ratios / np.where(denominator > 0, denominator, 1.0)
+
+
+def _kept(block: Array, targets: Array, weights: Array | None) -> KeptRows:
+    return KeptRows(block, targets, np.ones(len(block)) if weights is None else weights)
