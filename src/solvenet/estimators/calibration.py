@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 _SLOPE_RIDGE = 1e-4
+_OFFSET_RIDGE = 1e-6
 
 
 def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[float, Array]:
@@ -36,8 +37,8 @@ def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[float,
     Notes
     -----
     Multinomial logistic regression with one slope for all classes: convex, solved by
-    Newton's method with a trust region. A pseudo-row's weight of ridge keeps separable
-    data finite. *Cost:* ``n_rows n_classes**2`` flops an iteration.
+    Newton's method with a trust region. A ridge of 1e-4 of a row's weight keeps the slope
+    of separable data finite. *Cost:* ``n_rows n_classes**2`` flops an iteration.
 
     References
     ----------
@@ -50,7 +51,7 @@ def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[float,
     rows = np.arange(len(codes))
     target = np.zeros_like(scores)
     target[rows, codes] = 1.0
-    ridge = np.concatenate([[_SLOPE_RIDGE], np.ones(n_classes)]) / total
+    ridge = np.concatenate([[_SLOPE_RIDGE], np.full(n_classes, _OFFSET_RIDGE)]) / total
 
     def loss(parameters: Array) -> tuple[float, Array]:
         logits = parameters[0] * scores + parameters[1:]

@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 
+def unit_reflector(vector: Array) -> Array:
+    """Return u such that ``I - 2 u u'`` maps `vector` (not zero) onto the first axis."""
+    u = vector / np.linalg.norm(vector)
+    u[0] += 1.0 if u[0] >= 0 else -1.0
+    return u / np.linalg.norm(u)  # type: ignore[no-any-return]
+
+
+def reflect(u: Array, A: Array) -> Array:
+    """Return ``(I - 2 u u') A``."""
+    return A - np.outer(2.0 * u, u @ A)
+
+
 def triangular_factor(A: Array) -> Array:
     """Return R of the QR factorisation of `A`, with a non-negative diagonal.
 

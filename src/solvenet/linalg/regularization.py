@@ -59,10 +59,11 @@ class SelectionCurve:
 
     def asks_for_less(self) -> bool:
         """Tell whether the score still falls at the small end: less would be better."""
-        tenfold = np.searchsorted(self.values, 10 * self.values[0])
-        if self.chosen > 0 or tenfold >= len(self.values):
+        if self.chosen > 0 or len(self.values) < 2 or self.scores[0] == 0:
             return False
-        return bool(self.scores[0] < 0.9 * self.scores[tenfold])
+        decades = np.log10(self.values[1] / self.values[0])
+        # Ten per cent a decade: less is the flat end of a curve, not a fall.
+        return bool(np.log10(self.scores[1] / self.scores[0]) > -np.log10(0.9) * decades)
 
 
 def null_model_score(sumsq: Array, total_sumsq: Array) -> Array:

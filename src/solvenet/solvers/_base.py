@@ -305,7 +305,7 @@ def solution_of(
     if problem.alpha == "auto":
         if isinstance(factorization, SpectralFactorization):
             # Directions at the level of rounding are noise for any ridge.
-            factorization = factorization.truncated(min(rcond, factorization.resolution**0.5))
+            factorization = factorization.truncated(factorization.resolution**0.5)
         curve = factorization.choose_ridge()
         ratio = factorization.ratio(curve.value)
     elif not isinstance(problem.alpha, str) and problem.alpha > 0:

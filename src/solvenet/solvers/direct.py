@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from solvenet.errors import InvalidDataError
+from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
+from solvenet.linalg.leave_one_out import LeftRows
 from solvenet.linalg.rank import EPS, GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
 from solvenet.reductions import GramReduction, QRReduction, Reduction
 from solvenet.solvers._base import Needs, Problem, RawSolution, Solver, Supports, solution_of
 from solvenet.solvers.factorization import (
     KeptRows,
+    SpectralFactorization,
     cholesky_from_gram,
     spectral_from_gram,
     spectral_from_matrix,
@@ -63,25 +66,44 @@ class SVD(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         A = problem.A.to_array(problem.memory_limit).astype(np.float64)
-        B, root = problem.B, 1.0
-        if problem.weights is not None:
-            root = np.sqrt(problem.weights)[:, None]
-        mean_A, mean_B = np.zeros(A.shape[1]), np.zeros(B.shape[1])
-        if problem.intercept:
-            mean_A = np.average(A, axis=0, weights=problem.weights)
-            mean_B = np.average(B, axis=0, weights=problem.weights)
+        B, weights = problem.B, problem.weights
         kept = _keep(problem, A) if problem.chooses else None
-        A -= mean_A
-        A *= root
-        B = (B - mean_B) * root
+        root = np.ones(len(A)) if weights is None else np.sqrt(weights)
+        A, B = A * root[:, None], B * root[:, None]
+        mean_A, mean_B = np.zeros(A.shape[1]), np.zeros(B.shape[1])
+        reflector = None
+        if problem.intercept:
+            # A reflection of the constant vector into the first row takes it out exactly:
+            # even singular vectors of rounding noise stay orthogonal to it.
+            mean_A, mean_B = (root @ M / (root @ root) for M in (A, B))
+            reflector = unit_reflector(root)
+            A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
         _check_state(A)
-        factorization = spectral_from_matrix(
-            A,
-            B,
-            np.zeros(B.shape[1]),
+        U, s, Vt = thin_svd(A)
+        projected = U.T @ B
+        outside = B - U @ projected
+        factorization = SpectralFactorization(
+            singular_values=s,
+            right_vectors=Vt.T,
+            projected=projected,
+            outside=np.einsum("ij,ij->j", outside, outside),
+            rank=len(s),
+            largest=float(s[0]) if len(s) else 0.0,
             resolution=ORTHOGONAL_RESOLUTION,
             **_common(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept),
         )
+        if kept is not None:
+            index, _ = problem.rows_to_keep()
+            if reflector is not None:
+                U = reflect(reflector, np.concatenate([np.zeros((1, U.shape[1])), U]))
+            left = LeftRows(
+                U[index] / root[index, None],
+                kept.B - mean_B,
+                projected,
+                factorization.constant_leverage,
+                kept.weights,
+            )
+            factorization = replace(factorization, left=left)
         return solution_of(
             problem, factorization, solver="SVD", reason="the explicit matrix was asked for",
             n_passes=1,
