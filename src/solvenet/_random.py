@@ -26,7 +26,5 @@ def stream(seed: int, *keys: str | int) -> np.random.Generator:
     numpy.random.Generator
         Same seed and keys, same numbers, on every machine.
     """
-    spawn_key = tuple(
-        zlib.crc32(key.encode()) if isinstance(key, str) else key for key in keys
-    )
+    spawn_key = tuple(zlib.crc32(key.encode()) if isinstance(key, str) else key for key in keys)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=spawn_key))

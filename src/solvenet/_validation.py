@@ -67,6 +67,7 @@ def check_finite(name: str, array: np.ndarray[Any, Any]) -> None:
 
 def parse_bytes(name: str, value: int | float | str) -> int:
     """Read a size in bytes: a number, or text such as ``"2GB"`` or ``"512 MiB"``."""
+    size: float = math.nan
     if isinstance(value, str):
         match = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT]?i?)B?\s*", value, re.IGNORECASE)
         unit = match[2] if match else ""
@@ -75,14 +76,16 @@ def parse_bytes(name: str, value: int | float | str) -> int:
             number = float(match[1]) if match else math.nan
         except ValueError:
             number = math.nan
-        value = number * _UNITS[unit] if unit in _UNITS else math.nan
-    if isinstance(value, bool) or not math.isfinite(value) or value <= 0:
+        size = number * _UNITS[unit] if unit in _UNITS else math.nan
+    elif not isinstance(value, bool):
+        size = float(value)
+    if not math.isfinite(size) or size <= 0:
         msg = (
             f"{name}={value!r} is not a size. Give a positive number of bytes, or "
             'text such as "500MB" or "2GiB".'
         )
         raise InvalidSettingError(msg)
-    return int(value)
+    return int(size)
 
 
 def import_optional(module: str, *, extra: str, purpose: str) -> Any:

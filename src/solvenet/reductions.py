@@ -22,8 +22,13 @@ class Reduction(ABC):
     """A summary of rows that can be merged with the summary of other rows."""
 
     @abstractmethod
-    def update(self, A: Array, B: Array, weights: Array | None = None) -> None:
-        """Add rows: `A` (rows, n_cols), `B` (rows, n_targets), `weights` (rows,)."""
+    def update(
+        self, A: Array, B: Array, weights: Array | None = None, *, overwrite: bool = False
+    ) -> None:
+        """Add rows: `A` (rows, n_cols), `B` (rows, n_targets), `weights` (rows,).
+
+        With `overwrite` the memory of A may be used for the work.
+        """
 
     @abstractmethod
     def merge(self, other: Self) -> None:
@@ -64,7 +69,14 @@ class ColumnMoments(Reduction):
         self.low = np.full(n_cols, np.inf)
         self.high = np.full(n_cols, -np.inf)
 
-    def update(self, A: Array, B: Array | None = None, weights: Array | None = None) -> None:
+    def update(
+        self,
+        A: Array,
+        B: Array | None = None,
+        weights: Array | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
         """Add rows of A."""
         if weights is not None:
             kept = weights > 0
@@ -146,19 +158,22 @@ class GramReduction(Reduction):
         self.AB = np.zeros((n_cols, n_targets))
         self.BB = np.zeros(n_targets)
 
-    def update(self, A: Array, B: Array, weights: Array | None = None) -> None:
+    def update(
+        self, A: Array, B: Array, weights: Array | None = None, *, overwrite: bool = False
+    ) -> None:
         """Add rows."""
         if len(A) == 0:
             return
-        weight = float(len(A) if weights is None else weights.sum())
+        w = np.ones(len(A)) if weights is None else weights
+        weight = float(w.sum())
+        if A.dtype != np.float64:
+            A, overwrite = A.astype(np.float64), True
         if self._center and weight > 0:
-            mean_A = np.average(A, axis=0, weights=weights) if weights is not None else A.mean(0)
-            mean_B = np.average(B, axis=0, weights=weights)
-            A, B = A - mean_A, B - mean_B
-            self._absorb_means(weight, np.asarray(mean_A, np.float64), mean_B)
+            mean_A, mean_B = w @ A / weight, w @ B / weight
+            A, B = np.subtract(A, mean_A, out=A if overwrite else None), B - mean_B
+            self._absorb_means(weight, mean_A, mean_B)
         else:
             self.weight += weight
-        A = A.astype(np.float64, copy=False)
         if weights is not None:
             root = np.sqrt(weights)[:, None]
             A, B = A * root, B * root
@@ -213,8 +228,8 @@ class QRReduction(Reduction):
 
     Notes
     -----
-    About ``2.5 n_rows p**2`` flops, ``p = n_cols + n_targets + 1``; state ``8 p**2``
-    bytes and as much as ``4 p`` rows that wait to be factored together, because a tall
+    About ``3 n_rows p**2`` flops, ``p = n_cols + n_targets + 1``; state ``8 p**2``
+    bytes and as much as ``2 p`` rows that wait to be factored together, because a tall
     stack costs less than many short ones.
 
     References
@@ -232,7 +247,9 @@ class QRReduction(Reduction):
         self._n_waiting = 0
         self.weight = 0.0
 
-    def update(self, A: Array, B: Array, weights: Array | None = None) -> None:
+    def update(
+        self, A: Array, B: Array, weights: Array | None = None, *, overwrite: bool = False
+    ) -> None:
         """Add rows."""
         if len(A) == 0:
             return
@@ -255,7 +272,7 @@ class QRReduction(Reduction):
     def _add(self, rows: Array) -> None:
         self._waiting.append(rows)
         self._n_waiting += len(rows)
-        if self._n_waiting >= 4 * self._width:
+        if self._n_waiting >= 2 * self._width:
             self._fold()
 
     def _fold(self) -> None:

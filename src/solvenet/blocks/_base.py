@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,15 +31,27 @@ class RowBlocks(ABC):
         Floating dtype of the blocks.
     n_passes : int or None
         How often :meth:`blocks` may be called; None means without limit.
+    fresh : bool
+        Whether blocks that are no views were made for the caller, who may overwrite them.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype[np.floating]
     n_passes: int | None = None
+    fresh: bool = False
 
     @abstractmethod
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)`` in row order; blocks must not be written to."""
+
+    def deferred(self) -> Iterator[tuple[slice, Callable[[], Array]]]:
+        """Yield ``(rows, make)`` in row order, where ``make()`` gives the block.
+
+        What is computed on the fly is computed by ``make``, so that threads can share the
+        work while one of them reads the rows.
+        """
+        for rows, block in self.blocks():
+            yield rows, partial(_itself, block)
 
     def matmat(self, V: Array) -> Array:
         """Return ``A @ V``, shape (n_rows, k), for `V` of shape (n_cols, k) or (n_cols,)."""
@@ -112,3 +125,7 @@ class RowBlocks(ABC):
             )
             raise InvalidDataError(msg)
         return V
+
+
+def _itself(block: Array) -> Array:
+    return block

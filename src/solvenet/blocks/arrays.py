@@ -45,7 +45,9 @@ class ArrayBlocks(RowBlocks):
             msg = f"An array of dtype {dtype} was given; real numbers are wanted."
             raise InvalidDataError(msg)
         # float16 is read as float32: LAPACK has no half precision.
-        self.dtype = np.promote_types(dtype, np.float32) if dtype.kind == "f" else np.dtype(float)
+        self.dtype = np.dtype(np.float64)
+        if dtype.kind == "f":
+            self.dtype = np.dtype(np.float32) if dtype.itemsize < 4 else dtype
         self.shape = (int(array.shape[0]), int(array.shape[1]))
         self._array = array
         self._rows = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 class _Derived(RowBlocks):
     """Row blocks of another source, changed block by block."""
 
+    fresh = True
+
     def __init__(self, source: RowBlocks, n_cols: int, dtype: np.dtype[np.floating]) -> None:
         self._source = source
         self.shape = (source.shape[0], n_cols)
@@ -35,8 +38,16 @@ class _Derived(RowBlocks):
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)`` of the changed matrix."""
-        for rows, block in self._source.blocks():
-            yield rows, self._change(rows, block)
+        for rows, make in self.deferred():
+            yield rows, make()
+
+    def deferred(self) -> Iterator[tuple[slice, Callable[[], Array]]]:
+        """Yield ``(rows, make)``; the change is part of ``make``."""
+        for rows, make in self._source.deferred():
+            yield rows, partial(self._made, rows, make)
+
+    def _made(self, rows: slice, make: Callable[[], Array]) -> Array:
+        return self._change(rows, make())
 
 
 class MappedBlocks(_Derived):
@@ -76,7 +87,8 @@ class MappedBlocks(_Derived):
         self._function = function
 
     def _change(self, rows: slice, block: Array) -> Array:
-        return np.asarray(self._function(block), dtype=self.dtype)
+        out = np.asarray(self._function(block), dtype=self.dtype)
+        return out.copy() if out is block else out
 
 
 class WithIntercept(_Derived):

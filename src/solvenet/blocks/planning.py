@@ -6,13 +6,22 @@ from dataclasses import dataclass
 
 from solvenet.errors import MemoryLimitError
 
-BLOCK_BYTES = 32 * 2**20
+BLOCK_BYTES = 16 * 2**20
 """Bytes of an ordinary block: large enough for BLAS, small beside any machine."""
 
 KEEP_BYTES = 2**30
 """Feature matrices above this are recomputed block by block rather than kept."""
 
 MINIMUM_ROWS = 64
+
+BLOCKS_AT_ONCE = 6
+"""Blocks that exist at the same time: two stripes work on one and its copies."""
+
+STATE_TRIANGLES = 12
+"""Size of the largest solver state, in squares of the number of columns."""
+
+ROWS_TO_CHOOSE_BY = 2000
+"""Most rows by which a regularisation is chosen."""
 
 
 def rows_per_block(n_cols: int, itemsize: int = 8, block_bytes: int = BLOCK_BYTES) -> int:
@@ -43,7 +52,12 @@ class FeaturePlan:
 
 
 def plan_features(
-    n_rows: int, n_cols: int, n_targets: int = 1, *, memory_limit: int | None = None
+    n_rows: int,
+    n_cols: int,
+    n_targets: int = 1,
+    *,
+    n_layers: int = 1,
+    memory_limit: int | None = None,
 ) -> FeaturePlan:
     """Decide between keeping the features and recomputing them block by block.
 
@@ -51,9 +65,12 @@ def plan_features(
     ----------
     n_rows, n_cols, n_targets : int
         Shape of the feature matrix, and the number of right-hand sides.
+    n_layers : int, default=1
+        Hidden layers that a recomputation passes through. One layer is always computed
+        anew: that is faster than memory that is touched for the first time.
     memory_limit : int, optional
         Bytes that the solve may take beyond the data. By default a matrix of up to
-        1 GiB is kept.
+        1 GiB may be kept.
 
     Returns
     -------
@@ -63,40 +80,35 @@ def plan_features(
     Raises
     ------
     MemoryLimitError
-        If not even the state of a one-pass solver and two small blocks fit.
+        If not even the state of a one-pass solver and a few small blocks fit.
     """
-    # Gram matrix or triangular factor, its working copy and the eigenvectors.
-    state = 8 * 4 * (n_cols + n_targets + 1) ** 2
+    width = n_cols + n_targets + 1
+    # The largest state is that of QR: two stripes of a triangle, rows that wait to be
+    # factored with it, and both stacked. Rows are kept to choose the regularisation by.
+    state = 8 * width * (STATE_TRIANGLES * width + 3 * min(n_rows, ROWS_TO_CHOOSE_BY))
     matrix = 8 * n_rows * n_cols
-    limit = state + 4 * BLOCK_BYTES + KEEP_BYTES if memory_limit is None else memory_limit
-    smallest = state + 3 * 8 * n_cols * min(MINIMUM_ROWS, n_rows)
+    limit = memory_limit
+    if limit is None:
+        limit = state + BLOCKS_AT_ONCE * BLOCK_BYTES + KEEP_BYTES
+    smallest = state + BLOCKS_AT_ONCE * 8 * n_cols * min(MINIMUM_ROWS, n_rows)
     if smallest > limit:
         msg = (
-            f"memory_limit is {limit / 1e6:.0f} MB, but {n_cols} columns need at least "
-            f"{smallest / 1e6:.0f} MB (solver state and three blocks of {MINIMUM_ROWS} "
-            "rows). Raise the limit or use fewer neurons."
+            f"memory_limit is {limit / 1e6:.1f} MB, but {n_cols} columns need at least "
+            f"{smallest / 1e6:.1f} MB (solver state and blocks of {MINIMUM_ROWS} rows). "
+            "Raise the limit or use fewer neurons."
         )
         raise MemoryLimitError(msg)
-    # A block, its centred copy and the next one exist at the same time.
-    block = min(BLOCK_BYTES, max(1, (limit - state) // 3))
+    block = min(BLOCK_BYTES, max(1, (limit - state) // BLOCKS_AT_ONCE))
     rows = min(rows_per_block(n_cols, 8, block), max(1, n_rows))
-    streaming = state + 3 * 8 * n_cols * rows
-    if streaming + matrix <= limit:
-        return FeaturePlan(
-            keep=True,
-            rows_per_block=rows,
-            peak_bytes=streaming + matrix,
-            reason=(
-                f"features kept: {matrix / 1e6:.0f} MB fit into the limit of "
-                f"{limit / 1e6:.0f} MB"
-            ),
-        )
-    return FeaturePlan(
-        keep=False,
-        rows_per_block=rows,
-        peak_bytes=streaming,
-        reason=(
+    streaming = state + BLOCKS_AT_ONCE * 8 * n_cols * rows
+    if n_layers == 1:
+        reason = "features of one layer are computed anew in each pass, which costs little"
+    elif streaming + matrix <= limit:
+        reason = f"features kept: {matrix / 1e6:.0f} MB fit into {limit / 1e6:.0f} MB"
+        return FeaturePlan(True, rows, streaming + matrix, reason)
+    else:
+        reason = (
             f"features recomputed in blocks of {rows} rows: {matrix / 1e6:.0f} MB do not "
-            f"fit into the limit of {limit / 1e6:.0f} MB"
-        ),
-    )
+            f"fit into {limit / 1e6:.0f} MB"
+        )
+    return FeaturePlan(False, rows, streaming, reason)

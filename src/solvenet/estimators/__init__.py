@@ -1,9 +1,7 @@
 """scikit-learn estimators: the only room that imports scikit-learn."""
 
-from solvenet.estimators.sampled import (
-    SampledFeatures,
-    SampledNetworkClassifier,
-    SampledNetworkRegressor,
-)
+from solvenet.estimators.classifier import SampledNetworkClassifier
+from solvenet.estimators.regressor import SampledNetworkRegressor
+from solvenet.estimators.transformer import SampledFeatures
 
 __all__ = ["SampledFeatures", "SampledNetworkClassifier", "SampledNetworkRegressor"]

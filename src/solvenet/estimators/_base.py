@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from solvenet._array_api import is_foreign, like, to_numpy
 from solvenet._validation import check_choice, check_count, parse_bytes
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 DEFAULT_WIDTH = 1000
 
 
-class SampledBase(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
+class SampledBase(CallbackSupportMixin, BaseEstimator):
     """Settings and steps of every estimator with sampled hidden layers."""
 
     def __init__(
@@ -80,9 +80,8 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         """Check data given to a fitted estimator and return X as a NumPy array."""
         check_is_fitted(self)
         check_same_namespace(X, self, attribute="mean_", method=method)
-        return validate_data(  # type: ignore[no-any-return]
-            self, to_plain(X), dtype=[np.float64, np.float32], reset=False
-        )
+        plain: Array = validate_data(self, to_plain(X), dtype=[np.float64, np.float32], reset=False)
+        return plain
 
     # -- steps ----------------------------------------------------------------------
 
@@ -93,7 +92,7 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
             check_choice("hidden_layer_sizes", sizes, ("auto",))
             return (max(1, min(DEFAULT_WIDTH, n_distinct)),)
         if isinstance(sizes, Integral) and not isinstance(sizes, bool):
-            sizes = (int(sizes),)  # type: ignore[call-overload]
+            sizes = (int(sizes),)
         if isinstance(sizes, np.ndarray | list | tuple) and len(sizes) > 0:
             widths = tuple(check_count("hidden_layer_sizes", size) for size in sizes)
             if widths[-1] > n_distinct:
@@ -131,6 +130,26 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
         )
         return HiddenMap(scaling, layers, 1.0 if self.linear_skip else 0.0), distinct
 
+    def to_torch(self, *, dtype: Any = None) -> Any:
+        """Return the network as a torch module, which is the same function.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, default=torch.float64
+            Precision of its parameters and results.
+
+        Returns
+        -------
+        torch.nn.Module
+            From (n_rows, n_features) to (n_rows, n_targets): predictions of a regressor;
+            logits of a classifier, whose ``softmax(dim=1)`` are the probabilities;
+            features of a transformer. See :class:`solvenet.torchnets.TorchNetwork`.
+        """
+        from solvenet.torchnets import to_torch
+
+        check_is_fitted(self)
+        return to_torch(getattr(self, "network_", self.hidden_), dtype=dtype)
+
     def _keep(self, X: Any, hidden: HiddenMap) -> None:
         """Store what every fitted estimator has."""
         self.hidden_ = hidden
@@ -139,8 +158,16 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):  # type: ignore[misc]
 
     def _blocks(self, X: Array, hidden: HiddenMap, n_targets: int) -> RowBlocks:
         """Return the features of X as row blocks, kept or recomputed as the plan says."""
-        limit = None if self.memory_limit is None else parse_bytes("memory_limit", self.memory_limit)
-        plan = plan_features(len(X), hidden.n_features_out, n_targets, memory_limit=limit)
+        limit = (
+            None if self.memory_limit is None else parse_bytes("memory_limit", self.memory_limit)
+        )
+        plan = plan_features(
+            len(X),
+            hidden.n_features_out,
+            n_targets,
+            n_layers=len(hidden.layers.layers),
+            memory_limit=limit,
+        )
         self.plan_ = plan
         source = as_row_blocks(X, rows_per_block=plan.rows_per_block)
         blocks = MappedBlocks(source, hidden, hidden.n_features_out)
@@ -154,6 +181,16 @@ def to_plain(array: Any) -> Any:
     return to_numpy(array) if is_foreign(array) else array
 
 
+def plain_weights(sample_weight: Any, X: Array) -> Array | None:
+    """Return the weights as a float64 array, or None."""
+    if sample_weight is None:
+        return None
+    plain: Array = _check_sample_weight(
+        to_plain(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+    )
+    return plain
+
+
 def report_step(context: Any, estimator: Any, name: str) -> None:
     """Tell scikit-learn's callbacks that a step of the fit is done."""
     step = context.subcontext(task_name=name)
@@ -165,14 +202,16 @@ def make_sampler(sampler: str | FeatureSampler) -> FeatureSampler:
     """Return a sampler by its name, or the one given."""
     if isinstance(sampler, FeatureSampler):
         return sampler
-    return SAMPLERS[check_choice("sampler", sampler, SAMPLERS)]()
+    made: FeatureSampler = SAMPLERS[check_choice("sampler", sampler, SAMPLERS)]()
+    return made
 
 
 def make_solver(solver: str | Solver) -> Solver:
     """Return a solver by its name, or the one given."""
     if isinstance(solver, Solver):
         return solver
-    return SOLVERS[check_choice("solver", solver, SOLVERS)]()
+    made: Solver = SOLVERS[check_choice("solver", solver, SOLVERS)]()
+    return made
 
 
 def solve_readout(
@@ -200,9 +239,7 @@ def solve_readout(
     )
 
 
-def readout_of(
-    result: SolveResult, low: Array | None = None, high: Array | None = None
-) -> Readout:
+def readout_of(result: SolveResult, low: Array | None = None, high: Array | None = None) -> Readout:
     """Return the read-out of a solution, without its uncertainty (see `with_uncertainty`)."""
     coef = result.coef.reshape(len(result.coef), -1)
     intercept = np.broadcast_to(np.atleast_1d(result.intercept), coef.shape[1:]).astype(float)

@@ -1,4 +1,4 @@
-"""From least-squares scores to probabilities, on scores that a row had no part in."""
+"""From least-squares scores to class probabilities, on scores a row had no part in."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.special import log_softmax, softmax
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-_SLOPE_RIDGE = 1e-4
+COUPLING_RIDGE = 0.1
 _OFFSET_RIDGE = 1e-6
 
 
-def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[float, Array]:
-    """Fit ``softmax(slope * scores + offset)`` to classes by maximum likelihood.
+def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[Array, Array]:
+    """Fit ``softmax(scores @ coupling + offset)`` to classes by maximum likelihood.
 
     Parameters
     ----------
@@ -29,54 +29,116 @@ def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[float,
 
     Returns
     -------
-    slope : float
-        At least zero.
+    coupling : array of shape (n_classes, n_classes)
+        Weights of the scores in the logits.
     offset : array of shape (n_classes,)
-        Offsets of the logits.
+        Constants of the logits.
 
     Notes
     -----
-    Multinomial logistic regression with one slope for all classes: convex, solved by
-    Newton's method with a trust region. A ridge of 1e-4 of a row's weight keeps the slope
-    of separable data finite. *Cost:* ``n_rows n_classes**2`` flops an iteration.
+    Multinomial logistic regression on the scores, first with one slope for all classes
+    (temperature scaling with offsets), then with a full matrix under a ridge of 0.1 rows'
+    weight around that slope (matrix scaling). The matrix undoes the masking that
+    regression of indicators is known for: a class between two others never has the
+    largest score, yet may be the most probable. Convex, solved by Newton's method with
+    conjugate gradients; it converges to rounding, so that weights and repetitions agree.
+    *Cost:* ``n_rows n_classes**2`` flops an iteration.
 
     References
     ----------
     C. Guo, G. Pleiss, Y. Sun, K. Weinberger (2017), On calibration of modern neural
-    networks, ICML, arXiv:1706.04599.
+    networks, ICML, arXiv:1706.04599. T. Hastie, R. Tibshirani, J. Friedman (2009), The
+    Elements of Statistical Learning, section 4.2 (masking).
     """
     n_classes = scores.shape[1]
-    total = weights.sum()
-    share = weights / total
-    rows = np.arange(len(codes))
-    target = np.zeros_like(scores)
-    target[rows, codes] = 1.0
-    ridge = np.concatenate([[_SLOPE_RIDGE], np.full(n_classes, _OFFSET_RIDGE)]) / total
+    center = weights @ scores / weights.sum()
+    scores = scores - center
+    identity = np.eye(n_classes)
+    # One slope: the only free parameter of the coupling multiplies the identity.
+    slope = _Logistic(scores, codes, weights, identity, 1e-4 * identity, one_slope=True)
+    coupling, offset = slope.solve(identity, np.zeros(n_classes))
+    if coupling[0, 0] <= 0:  # the scores say less than nothing: the frequencies are left
+        shares = np.bincount(codes, weights, n_classes) / weights.sum()
+        return 0.0 * identity, np.log(shares)
+    if n_classes > 2:
+        ridge = np.full((n_classes, n_classes), COUPLING_RIDGE)
+        matrix = _Logistic(scores, codes, weights, coupling, ridge, one_slope=False)
+        coupling, offset = matrix.solve(coupling, offset)
+    return coupling, offset - center @ coupling
 
-    def loss(parameters: Array) -> tuple[float, Array]:
-        logits = parameters[0] * scores + parameters[1:]
-        value = -float(share @ log_softmax(logits, axis=1)[rows, codes])
-        error = share[:, None] * (softmax(logits, axis=1) - target)
-        gradient = np.concatenate([[np.einsum("ij,ij->", error, scores)], error.sum(axis=0)])
-        return value + 0.5 * float(ridge @ parameters**2), gradient + ridge * parameters
 
-    def hessian(parameters: Array) -> Array:
-        p = softmax(parameters[0] * scores + parameters[1:], axis=1)
-        weighted = share[:, None] * p
-        mean = np.einsum("ij,ij->i", p, scores)
-        H = np.empty((n_classes + 1, n_classes + 1))
-        H[1:, 1:] = np.diag(weighted.sum(axis=0)) - weighted.T @ p
-        H[0, 1:] = H[1:, 0] = np.einsum("ij,ij->j", weighted, scores - mean[:, None])
-        H[0, 0] = np.einsum("ij,ij->", weighted, (scores - mean[:, None]) ** 2)
-        return H + np.diag(ridge)
+class _Logistic:
+    """Penalised log-loss of ``softmax(scores @ coupling + offset)`` and its derivatives."""
 
-    start = np.concatenate([[1.0], np.zeros(n_classes)])
-    found = minimize(
-        loss, start, jac=True, hess=hessian, method="trust-exact", options={"gtol": 1e-10}
-    ).x
-    if found[0] <= 0:  # the scores say less than nothing: keep the frequencies only
-        return 0.0, np.log(np.maximum(share @ target, np.finfo(float).tiny))
-    return float(found[0]), found[1:] - found[1:].mean()
+    def __init__(
+        self,
+        scores: Array,
+        codes: Array,
+        weights: Array,
+        around: Array,
+        ridge: Array,
+        *,
+        one_slope: bool,
+    ) -> None:
+        self.scores, self.codes = scores, codes
+        self.total = weights.sum()
+        self.share = (weights / self.total)[:, None]
+        self.target = np.zeros_like(scores)
+        self.target[np.arange(len(codes)), codes] = 1.0
+        self.around = 0.0 * around if one_slope else around
+        self.ridge = ridge / self.total
+        self.offset_ridge = _OFFSET_RIDGE / self.total
+        self.one_slope = one_slope
+        self.n_classes = scores.shape[1]
+
+    def solve(self, coupling: Array, offset: Array) -> tuple[Array, Array]:
+        """Minimise from a starting point."""
+        found = minimize(
+            self.loss,
+            self._pack(coupling, offset),
+            jac=True,
+            hessp=self.product,
+            method="trust-ncg",
+            options={"gtol": 1e-11, "maxiter": 200},
+        )
+        return self._unpack(found.x)
+
+    def loss(self, parameters: Array) -> tuple[float, Array]:
+        """Return the value and the gradient."""
+        coupling, offset = self._unpack(parameters)
+        logits = self.scores @ coupling + offset
+        off = coupling - self.around
+        value = -float(np.einsum("ij,ij->", self.share * self.target, log_softmax(logits, axis=1)))
+        value += 0.5 * float((self.ridge * off**2).sum())
+        value += 0.5 * self.offset_ridge * float(offset @ offset)
+        error = self.share * (softmax(logits, axis=1) - self.target)
+        gradient = self.scores.T @ error + self.ridge * off
+        return value, self._pull(gradient, error.sum(axis=0) + self.offset_ridge * offset)
+
+    def product(self, parameters: Array, direction: Array) -> Array:
+        """Return the Hessian times a direction."""
+        coupling, offset = self._unpack(parameters)
+        P = softmax(self.scores @ coupling + offset, axis=1)
+        along, shift = self._unpack(direction)
+        change = self.scores @ along + shift
+        error = self.share * P * (change - np.einsum("ij,ij->i", P, change)[:, None])
+        gradient = self.scores.T @ error + self.ridge * along
+        return self._pull(gradient, error.sum(axis=0) + self.offset_ridge * shift)
+
+    def _pack(self, coupling: Array, offset: Array) -> Array:
+        first = coupling[:1, 0] if self.one_slope else coupling.ravel()
+        return np.concatenate([first, offset])
+
+    def _pull(self, gradient: Array, offset: Array) -> Array:
+        """Return the gradient by the free parameters."""
+        first = [np.trace(gradient)] if self.one_slope else gradient.ravel()
+        return np.concatenate([first, offset])
+
+    def _unpack(self, parameters: Array) -> tuple[Array, Array]:
+        offset = parameters[-self.n_classes :]
+        if self.one_slope:
+            return parameters[0] * np.eye(self.n_classes), offset
+        return parameters[: -self.n_classes].reshape(self.n_classes, self.n_classes), offset
 
 
 def expected_calibration_error(

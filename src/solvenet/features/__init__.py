@@ -1,12 +1,18 @@
 """How hidden weights are sampled."""
 
+from typing import Any
+
 from solvenet.features._base import FeatureMap, FeatureSampler
 from solvenet.features.activations import ACTIVATIONS, Activation, get_activation
 from solvenet.features.layers import DenseMap, InputScaling, LayeredMap, sample_layers
 from solvenet.features.random_features import FourierFeatures, GivenFeatures, RandomFeatures
 from solvenet.features.swim import SWIM
 
-SAMPLERS = {"swim": SWIM, "random": RandomFeatures, "fourier": FourierFeatures}
+SAMPLERS: dict[str, type[Any]] = {
+    "swim": SWIM,
+    "random": RandomFeatures,
+    "fourier": FourierFeatures,
+}
 """Names by which estimators and the command line know the samplers."""
 
 __all__ = [

@@ -111,3 +111,28 @@ def get_activation(activation: str | Activation | Callable[[Array], Array]) -> A
         )
         raise InvalidSettingError(msg)
     return ACTIVATIONS[activation]
+
+
+def name_of(activation: Activation, *, purpose: str) -> str:
+    """Return the name by which an activation can be written down.
+
+    Parameters
+    ----------
+    activation : Activation
+        Of a layer.
+    purpose : str
+        What is being written, as the start of a message.
+
+    Raises
+    ------
+    InvalidSettingError
+        Its function is not the one that :data:`ACTIVATIONS` has under its name.
+    """
+    known = ACTIVATIONS.get(activation.name)
+    if known is None or known.function is not activation.function:
+        msg = (
+            f"{purpose} holds no code, and the network has an activation of yours "
+            f"({activation.name!r}). Fit it with one of: {', '.join(sorted(ACTIVATIONS))}."
+        )
+        raise InvalidSettingError(msg)
+    return activation.name

@@ -55,10 +55,6 @@ class DenseMap(FeatureMap):
         return {"weights": self.weights, "biases": self.biases}
 
 
-KNEE = 3.0
-"""Where heavy-tailed inputs bend, in robust standard deviations."""
-
-
 @dataclass(frozen=True)
 class InputScaling(FeatureMap):
     """The inputs centred, scaled, bent where they are far out, and kept in their range.
@@ -69,9 +65,9 @@ class InputScaling(FeatureMap):
         Subtracted from each column.
     factor : array of shape (n_features,)
         Multiplies each column; all equal keeps angles and ratios of distances.
-    gain : array of shape (n_features,), optional
-        With it, the scaled input z becomes ``gain * z / sqrt(1 + (z / 3)^2)``: heavy tails
-        are bent smoothly to at most three times the gain.
+    bend, gain : array of shape (n_features,), optional
+        With them, the scaled input z becomes ``gain * z / sqrt(1 + (bend * z)^2)``: heavy
+        tails are bent smoothly to at most ``gain / bend``; a bend of zero is straight.
     low, high : array of shape (n_features,), optional
         Inputs are first clipped to this box.
     radius : float, optional
@@ -84,6 +80,7 @@ class InputScaling(FeatureMap):
 
     center: Array = field(repr=False)
     factor: Array = field(repr=False)
+    bend: Array | None = field(default=None, repr=False)
     gain: Array | None = field(default=None, repr=False)
     low: Array | None = field(default=None, repr=False)
     high: Array | None = field(default=None, repr=False)
@@ -104,8 +101,8 @@ class InputScaling(FeatureMap):
     def __call__(self, X: Array) -> Array:
         """Return the scaled inputs, as the hidden layers see them."""
         Z = self._scaled(X, self.center, self.factor)
-        if self.gain is not None:
-            Z *= self.gain / np.sqrt(1.0 + (Z / KNEE) ** 2)
+        if self.bend is not None and self.gain is not None:
+            Z *= self.gain / np.sqrt(1.0 + (self.bend * Z) ** 2)
         return Z
 
     def straight(self, X: Array) -> Array:
@@ -126,7 +123,7 @@ class InputScaling(FeatureMap):
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays that are set."""
-        names = ("center", "factor", "gain", "low", "high", "radius", "mean", "precision")
+        names = ("center", "factor", "bend", "gain", "low", "high", "radius", "mean", "precision")
         values = {name: getattr(self, name) for name in names}
         return {name: np.asarray(value) for name, value in values.items() if value is not None}
 
@@ -177,7 +174,7 @@ def sample_layers(
     activation: Activation,
     weights: Array | None = None,
     seed: int = 0,
-    progress: Callable[[int], object] = lambda layer: None,
+    progress: Callable[[int], object] | None = None,
 ) -> LayeredMap:
     """Sample a deep map layer by layer, each on the images of X under those before.
 
@@ -215,5 +212,6 @@ def sample_layers(
                 layer=number,
             ),
         )
-        progress(number)
+        if progress is not None:
+            progress(number)
     return LayeredMap(layers)

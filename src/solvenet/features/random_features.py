@@ -111,10 +111,9 @@ class FourierFeatures(FeatureSampler):
         if check_nonnegative("length_scale", self.length_scale) == 0:
             msg = "length_scale=0 was given; a number above zero is wanted."
             raise InvalidSettingError(msg)
-        drawn = RandomFeatures(scale=1.0 / self.length_scale).sample(
+        return RandomFeatures(scale=1.0 / self.length_scale).sample(
             X, Y, width, activation=ACTIVATIONS["cos"], previous=previous, seed=seed, layer=layer
         )
-        return drawn
 
 
 @dataclass(frozen=True)

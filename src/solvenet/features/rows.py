@@ -35,7 +35,8 @@ class RowSet:
         """Map numbers in [0, 1) to positions in the set, in proportion to the weights."""
         cumulative = np.cumsum(self.weights)
         positions = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
-        return np.minimum(positions, len(self.index) - 1)
+        last: Array = np.minimum(positions, len(self.index) - 1)
+        return last
 
 
 def row_set(X: Array, Y: Array, weights: Array | None = None) -> RowSet:

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 _NORMAL_IQR = 1.3489795
 
+LIGHT_TAIL = 4.0
+"""Columns within this many robust standard deviations of their median are not bent."""
+
+KNEE = 3.0
+"""Where heavy-tailed columns bend, in robust standard deviations."""
+
+MARGIN = 0.1
+"""Clipping starts this far outside the training data, as a share of their range."""
+
 
 def scale_inputs(
     X: Array, weights: Array | None, scaling: str | None, *, clip: bool
@@ -31,12 +40,13 @@ def scale_inputs(
         Weights of the rows.
     scaling : {"columns", "isotropic"} or None
         ``"columns"``: median to zero, interquartile range to that of the normal
-        distribution (standard deviation where it is zero), tails bent, variance one.
+        distribution (standard deviation where it is zero), heavy tails bent, variance one.
         ``"isotropic"``: mean to zero, one factor for all columns so that their mean
         variance is one. None: as they are.
     clip : bool
-        Whether scaled inputs outside the training data are brought back to their edge:
-        to the range of each column, or (isotropic) to the largest distance from the mean.
+        Whether inputs far outside the training data are brought back to their edge: to the
+        range of each column, or (isotropic) to the largest distance from the mean, each
+        with a margin of a tenth.
 
     Returns
     -------
@@ -70,26 +80,26 @@ def scale_inputs(
             float(np.einsum("ij,ij->i", Z, Z).max(initial=0.0))
             for Z in (plain(block) for _, block in as_row_blocks(X).blocks())
         )
-        return replace(plain, radius=float(np.sqrt(largest)))
-    return replace(plain, low=moments.low.astype(float), high=moments.high.astype(float))
+        return replace(plain, radius=(1.0 + MARGIN) * float(np.sqrt(largest)))
+    margin = MARGIN * (moments.high - moments.low)
+    return replace(plain, low=moments.low - margin, high=moments.high + margin)
 
 
-def _robust(
-    X: Array, weights: Array | None, moments: ColumnMoments, varies: Array
-) -> InputScaling:
+def _robust(X: Array, weights: Array | None, moments: ColumnMoments, varies: Array) -> InputScaling:
+    """Center and scale by quartiles; bend the columns that reach far beyond them."""
     quartiles = np.quantile(X, [0.25, 0.5, 0.75], axis=0, weights=weights, method="inverted_cdf")
     spread = (quartiles[2] - quartiles[0]) / _NORMAL_IQR
-    deviation = np.sqrt(moments.variance)
     robust = varies & (spread > 0)
     center = np.where(robust, quartiles[1], moments.mean)
-    scale = np.where(robust, spread, deviation)
+    scale = np.where(robust, spread, np.sqrt(moments.variance))
     factor = np.where(varies, 1.0 / np.where(scale > 0, scale, 1.0), 0.0)
-    return InputScaling(center, factor, gain=np.ones(X.shape[1]))
+    reach = np.maximum(moments.high - center, center - moments.low) * factor
+    return InputScaling(
+        center, factor, bend=np.where(reach > LIGHT_TAIL, 1.0 / KNEE, 0.0), gain=np.ones(X.shape[1])
+    )
 
 
-def _moments(
-    X: Array, weights: Array | None, scaling: InputScaling | None = None
-) -> ColumnMoments:
+def _moments(X: Array, weights: Array | None, scaling: InputScaling | None = None) -> ColumnMoments:
     moments = ColumnMoments(X.shape[1])
     for rows, block in as_row_blocks(X).blocks():
         if scaling is not None:

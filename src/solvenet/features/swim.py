@@ -37,8 +37,8 @@ class SWIM(FeatureSampler):
     Parameters
     ----------
     candidates : int, optional
-        Pairs among which the units are drawn. By default eight a unit, and as many as
-        there are distinct rows up to 65,536. Where a table has no more pairs than
+        Pairs among which the units are drawn. By default eight a unit, as many as there
+        are distinct rows up to 65,536, and at least 1024. Where a table has no more pairs than
         that, all pairs are candidates and the density is exact.
     first_floor : float, default=0.0
         eps of the first layer, in units of the median distance of the candidates.
@@ -126,7 +126,7 @@ class SWIM(FeatureSampler):
         """Return distinct candidate pairs, as positions in `rows`, with their weight."""
         n = len(rows.index)
         wanted = (
-            max(8 * width, min(n, _MOST_DEFAULT_CANDIDATES))
+            max(1024, 8 * width, min(n, _MOST_DEFAULT_CANDIDATES))
             if self.candidates is None
             else check_count("candidates", self.candidates)
         )

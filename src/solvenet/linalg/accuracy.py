@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 
+def column_norms(X: Array) -> Array:
+    """Return the 2-norms of the columns of `X`, without overflow or underflow."""
+    size = np.abs(X).max(axis=0, initial=0.0)
+    norms: Array = size * np.linalg.norm(X / np.where(size > 0, size, 1.0), axis=0)
+    return norms
+
+
 def karlson_walden(
     singular_values: Array,
     right_vectors: Array,
@@ -62,7 +69,7 @@ def karlson_walden(
         if norm == 0:
             # The zero vector is exact exactly when the normal residual vanishes.
             reference = scale * float(r)
-            size = float(np.linalg.norm(right_vectors.T @ g))
+            size = float(column_norms((right_vectors.T @ g)[:, None])[0])
             errors.append(size / reference if reference > 0 else 0.0)
             continue
         # Relative to ||A||_F, so that matrices of any scale neither over- nor underflow.

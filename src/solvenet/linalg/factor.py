@@ -47,7 +47,7 @@ def triangular_factor(A: Array) -> Array:
     A = np.asarray(A, dtype=np.float64, order="F")
     lwork = int(lapack.dgeqrf_lwork(*A.shape)[0].real)
     factored, _, _, _ = lapack.dgeqrf(A, lwork=lwork, overwrite_a=1)
-    R = np.triu(factored[: min(A.shape)])
+    R: Array = np.triu(factored[: min(A.shape)])
     R[np.diagonal(R) < 0] *= -1
     return R
 
@@ -68,17 +68,20 @@ def symmetric_eigen(G: Array) -> tuple[Array, Array]:
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
 
 
-def cholesky(G: Array, shift: float) -> Array | None:
+def cholesky(G: Array, shift: float, *, out: Array | None = None) -> Array | None:
     """Return lower L with ``L L' = G + shift I``, or None if that is not positive definite.
 
     Parameters
     ----------
     G : array of shape (n, n), float64
-        Symmetric; kept as it is.
+        Symmetric, of which the lower triangle counts; kept as it is.
     shift : float
         Added to the diagonal.
+    out : array of shape (n, n), Fortran order, optional
+        Memory for L.
     """
-    shifted = np.array(G, order="F")
+    shifted = np.empty(G.shape, order="F") if out is None else out
+    shifted[...] = G
     shifted.ravel(order="K")[:: len(G) + 1] += shift
     L, info = lapack.dpotrf(shifted, lower=1, clean=1, overwrite_a=1)
     return L if info == 0 else None

@@ -15,7 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-_SPANNED = 1e-10
+SMALLEST_COMPLEMENT = 1e-10
+"""One minus a leverage, computed by subtraction, is not known below this."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class LeftRows:
     projected : array of shape (k, n_targets)
         ``U' B`` over all rows.
     constant : float
-        Leverage of the intercept, ``1 / n_rows``, or zero.
+        Leverage of the intercept at weight one: one over the sum of weights, or zero.
     weights : array of shape (n_rows,) or None
         A row of weight w counts as w repetitions, of which one is left out (all of it for
         w < 1).
@@ -52,9 +53,7 @@ class LeftRows:
     def part(self, rows: slice) -> LeftRows:
         """Return some of the rows."""
         weights = None if self.weights is None else self.weights[rows]
-        return LeftRows(
-            self.U[rows], self.targets[rows], self.projected, self.constant, weights
-        )
+        return LeftRows(self.U[rows], self.targets[rows], self.projected, self.constant, weights)
 
     def errors(self, shrunk: Array) -> tuple[Array, Array]:
         """Return leave-one-out errors and leverages.
@@ -74,13 +73,13 @@ class LeftRows:
         share = np.ones(len(self.U)) if self.weights is None else np.minimum(self.weights, 1.0)
         squared = self.U**2
         outside = 1.0 - share * (squared.sum(axis=1) + self.constant)
-        spanned = outside < _SPANNED
+        spanned = outside < SMALLEST_COMPLEMENT
         left = np.where(spanned[:, None], 0.0, self.targets - self.U @ self.projected)
         complement = np.where(spanned, 0.0, outside)[:, None] + share[:, None] * (squared @ shrunk)
-        filtered = (shrunk[:, :, None] * self.projected[:, None, :]).reshape(len(shrunk), -1)
-        residual = left[:, None, :] + (self.U @ filtered).reshape(
-            len(self.U), shrunk.shape[1], self.targets.shape[1]
-        )
+        n_ridges, n_targets = shrunk.shape[1], self.targets.shape[1]
+        filtered = shrunk[:, :, None] * self.projected[:, None, :]
+        fitted = self.U @ filtered.reshape(len(shrunk), n_ridges * n_targets)
+        residual = left[:, None, :] + fitted.reshape(len(self.U), n_ridges, n_targets)
         safe = np.maximum(complement, np.finfo(float).tiny)
         return residual / safe[:, :, None], 1.0 - complement
 

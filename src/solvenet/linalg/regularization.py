@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 LARGEST_RATIO = 1e4
 """Ridge beyond which nothing but the mean is left: ``alpha = 1e4 s1**2``."""
 
+NEARLY_EXACT = 1e-9
+"""Scores below this are at the level of what rounding in a Gram matrix contributes."""
+
 TIE = 1e-6
 """Scores that differ by less than this (relative) count as equal; the larger ridge wins."""
 
@@ -58,8 +61,14 @@ class SelectionCurve:
         return float(self.scores[self.chosen])
 
     def asks_for_less(self) -> bool:
-        """Tell whether the score still falls at the small end: less would be better."""
-        if self.chosen > 0 or len(self.values) < 2 or self.scores[0] == 0:
+        """Tell whether a finer resolution would help.
+
+        That is so where the score still falls at the small end, and where the fit is so
+        close that the rounding of a Gram matrix is part of its error.
+        """
+        if self.score < NEARLY_EXACT:
+            return True
+        if self.chosen > 0 or len(self.values) < 2:
             return False
         decades = np.log10(self.values[1] / self.values[0])
         # Ten per cent a decade: less is the flat end of a curve, not a fall.

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from solvenet.linalg.rank import GRAM_RESOLUTION
-from solvenet.solvers._base import Needs, Problem, RawSolution, Solver, Supports
+from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers.audit import RawSolution
 from solvenet.solvers.direct import QR, SVD, NormalEquations
+from solvenet.solvers.problem import Problem
 from solvenet.solvers.result import StopReason
 
 EXPLICIT_BYTES = 2**28
@@ -48,9 +50,7 @@ class Auto(Solver):
         size = 8 * n_rows * n_cols
         limit = EXPLICIT_BYTES if problem.memory_limit is None else problem.memory_limit / 4
         if n_rows <= 2 * n_cols and size <= min(EXPLICIT_BYTES, limit):
-            return SVD(), (
-                "at most twice as many rows as columns, and the matrix fits into memory"
-            )
+            return SVD(), ("at most twice as many rows as columns, and the matrix fits into memory")
         if problem.A.n_passes is not None:
             return QR(), "the rows can be read once, and QR needs one pass at full accuracy"
         if problem.alpha == "auto" and problem.rcond is None:

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 
+from solvenet.engine import reduce_rows
 from solvenet.errors import InvalidDataError
 from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
 from solvenet.linalg.leave_one_out import LeftRows
-from solvenet.linalg.rank import EPS, GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
+from solvenet.linalg.rank import GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
 from solvenet.reductions import GramReduction, QRReduction, Reduction
-from solvenet.solvers._base import Needs, Problem, RawSolution, Solver, Supports, solution_of
+from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers.audit import RawSolution, solution_of
+from solvenet.solvers.cholesky import cholesky_from_gram
 from solvenet.solvers.factorization import (
     KeptRows,
-    SpectralFactorization,
-    cholesky_from_gram,
+    ProblemFacts,
+    spectral,
     spectral_from_gram,
     spectral_from_matrix,
 )
+from solvenet.solvers.problem import Problem
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+
+R = TypeVar("R", bound=Reduction)
 
 _EVERYTHING = (
     Supports.ALPHA
@@ -82,15 +89,14 @@ class SVD(Solver):
         U, s, Vt = thin_svd(A)
         projected = U.T @ B
         outside = B - U @ projected
-        factorization = SpectralFactorization(
-            singular_values=s,
-            right_vectors=Vt.T,
-            projected=projected,
-            outside=np.einsum("ij,ij->j", outside, outside),
-            rank=len(s),
-            largest=float(s[0]) if len(s) else 0.0,
+        facts = _facts(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept)
+        factorization = spectral(
+            s,
+            Vt.T,
+            projected,
+            np.einsum("ij,ij->j", outside, outside),
+            facts=facts,
             resolution=ORTHOGONAL_RESOLUTION,
-            **_common(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept),
         )
         if kept is not None:
             index, _ = problem.rows_to_keep()
@@ -100,12 +106,15 @@ class SVD(Solver):
                 U[index] / root[index, None],
                 kept.B - mean_B,
                 projected,
-                factorization.constant_leverage,
+                facts.constant_leverage,
                 kept.weights,
             )
             factorization = replace(factorization, left=left)
         return solution_of(
-            problem, factorization, solver="SVD", reason="the explicit matrix was asked for",
+            problem,
+            factorization,
+            solver="SVD",
+            reason="the explicit matrix was asked for",
             n_passes=1,
         )
 
@@ -143,10 +152,10 @@ class QR(Solver):
     supports: ClassVar[Supports] = _EVERYTHING
 
     def _solve(self, problem: Problem) -> RawSolution:
-        reduction = QRReduction(
-            problem.A.shape[1], problem.B.shape[1], center=problem.intercept
+        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
+        reduction, seconds, kept = _reduce(
+            problem, lambda: QRReduction(n_cols, n_targets, center=problem.intercept)
         )
-        seconds, kept = _reduce(problem, reduction)
         R, C, outside, mean_A, mean_B = reduction.factors()
         _check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
@@ -154,11 +163,14 @@ class QR(Solver):
             R,
             C,
             outside,
+            facts=_facts(problem, total, mean_A, mean_B, kept),
             resolution=ORTHOGONAL_RESOLUTION,
-            **_common(problem, total, mean_A, mean_B, kept),
         )
         raw = solution_of(
-            problem, factorization, solver="QR", reason="one pass at full accuracy",
+            problem,
+            factorization,
+            solver="QR",
+            reason="one pass at full accuracy",
             n_passes=1,
         )
         raw.seconds.update(seconds)
@@ -201,34 +213,38 @@ class NormalEquations(Solver):
     supports: ClassVar[Supports] = _EVERYTHING
 
     def _solve(self, problem: Problem) -> RawSolution:
-        n_cols = problem.A.shape[1]
-        reduction = GramReduction(n_cols, problem.B.shape[1], center=problem.intercept)
-        seconds, kept = _reduce(problem, reduction)
+        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
+        reduction, seconds, kept = _reduce(
+            problem, lambda: GramReduction(n_cols, n_targets, center=problem.intercept)
+        )
         _check_state(reduction.AA)
-        common = _common(problem, reduction.BB, reduction.mean_A, reduction.mean_B, kept)
+        facts = _facts(problem, reduction.BB, reduction.mean_A, reduction.mean_B, kept)
         spectrum = self.spectrum
         if spectrum == "auto":
-            spectrum = (
-                n_cols < CHOLESKY_COLUMNS or problem.alpha == 0 or problem.rcond is not None
-            )
+            spectrum = n_cols < CHOLESKY_COLUMNS or problem.alpha == 0 or problem.rcond is not None
         if spectrum or not reduction.AA.any():
-            # Products of numbers known to `eps` are known to eps, whatever they are summed in.
-            known = float(np.finfo(problem.A.dtype).eps) / EPS
             factorization = spectral_from_gram(
-                reduction.gram(), reduction.AB, reduction.BB,
-                resolution=GRAM_RESOLUTION * known, **common,
+                reduction.gram(),
+                reduction.AB,
+                facts=facts,
+                resolution=GRAM_RESOLUTION,
             )
             raw = solution_of(
-                problem, factorization, solver="NormalEquations",
-                reason="Gram matrix and its eigenvalues", n_passes=1,
+                problem,
+                factorization,
+                solver="NormalEquations",
+                reason="Gram matrix and its eigenvalues",
+                n_passes=1,
             )
         else:
             raw = solution_of(
                 problem,
                 cholesky_from_gram(
-                    reduction.AA, reduction.AB, resolution=GRAM_RESOLUTION, **common
+                    reduction.AA, reduction.AB, facts=facts, resolution=GRAM_RESOLUTION
                 ),
-                solver="NormalEquations", reason="Gram matrix and Cholesky factors", n_passes=1,
+                solver="NormalEquations",
+                reason="Gram matrix and Cholesky factors",
+                n_passes=1,
             )
         # B'B - ... loses half the digits when the fit is nearly exact.
         left = raw.factorization.residual_sumsq(raw.ratio)
@@ -237,19 +253,27 @@ class NormalEquations(Solver):
         return raw
 
 
-def _reduce(problem: Problem, reduction: Reduction) -> tuple[dict[str, float], KeptRows | None]:
+def _reduce(problem: Problem, make: Callable[[], R]) -> tuple[R, dict[str, float], KeptRows | None]:
     """Read the rows once; keep some of them where something is chosen by leave-one-out."""
     start = time.perf_counter()
-    index, kept_weights = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
-    parts = []
-    for rows, A, B, weights in problem.blocks():
-        reduction.update(A, B, weights)
+    index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
+    kept: dict[int, Array] = {}
+
+    def work(reduction: R, task: tuple[slice, Callable[[], Array]]) -> None:
+        rows, make_block = task
+        A = make_block()
         here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
-        parts.append(A[here - rows.start].astype(np.float64))
-    kept = None
-    if kept_weights is not None:
-        kept = KeptRows(np.concatenate(parts), problem.B[index], kept_weights)
-    return {"pass": time.perf_counter() - start}, kept
+        kept[rows.start] = A[here - rows.start].astype(np.float64)
+        weights = None if problem.weights is None else problem.weights[rows]
+        own = problem.A.fresh and A.base is None
+        reduction.update(A, problem.B[rows], weights, overwrite=own)
+
+    reduction = reduce_rows(make, work, problem.tasks())
+    rows_kept = None
+    if importance is not None:
+        parts = [kept[start] for start in sorted(kept)]
+        rows_kept = KeptRows(np.concatenate(parts), problem.B[index], importance)
+    return reduction, {"pass": time.perf_counter() - start}, rows_kept
 
 
 def _keep(problem: Problem, A: Array) -> KeptRows:
@@ -267,15 +291,8 @@ def _check_state(state: Array) -> None:
         raise InvalidDataError(msg)
 
 
-def _common(
+def _facts(
     problem: Problem, total: Array, mean_A: Array, mean_B: Array, kept: KeptRows | None
-) -> dict[str, object]:
-    return {
-        "kept": kept,
-        "weight": float(len(problem.B) if problem.weights is None else problem.weights.sum()),
-        "total_sumsq": total,
-        "mean_A": mean_A,
-        "mean_B": mean_B,
-        "n_rows": problem.n_effective,
-        "n_free": problem.n_effective - problem.intercept,
-    }
+) -> ProblemFacts:
+    weight = float(len(problem.B) if problem.weights is None else problem.weights.sum())
+    return ProblemFacts(total, mean_A, mean_B, problem.n_effective, weight, problem.intercept, kept)

@@ -9,19 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.linalg.factor import (
-    cholesky,
-    cholesky_condition,
-    cholesky_solve,
     symmetric_eigen,
     thin_svd,
-    triangular_inverse,
-    triangular_solve,
 )
 from solvenet.linalg.leave_one_out import LeftRows
 from solvenet.linalg.rank import EPS, condition_number, numerical_rank
 from solvenet.linalg.regularization import (
     SelectionCurve,
-    descend,
     null_model_score,
     pick,
     ratio_grid,
@@ -53,32 +47,23 @@ class KeptRows:
     B: Array
     weights: Array
 
-    def score(self, sumsq: Array, factorization: Factorization) -> Array:
-        """Return weighted sums of squared errors relative to those of the null model."""
-        null = factorization.total_sumsq * (self.weights.sum() / factorization.weight)
-        return null_model_score(sumsq, null)
-
 
 @dataclass(frozen=True)
-class Factorization(ABC):
-    """A factored (centred, weighted) problem; ``ratio`` is ``alpha / s1**2`` throughout.
+class ProblemFacts:
+    """What a factorisation knows of the problem besides the matrix.
 
     Attributes
     ----------
     total_sumsq : array of shape (n_targets,)
-        Sum of squares of each (centred) target.
+        Sum of squares of each (centred, weighted) target.
     mean_A, mean_B : array
         What an intercept subtracts; zero without one.
     n_rows : float
         Rows that count (sum of the weights, at least the number of positive ones).
-    n_free : float
-        Degrees of freedom of the targets: `n_rows`, less one with an intercept.
     weight : float
         Sum of the weights.
-    largest : float
-        s1, the largest singular value (or a bound within a factor of two).
-    resolution : float
-        Smallest ratio that the factorisation resolves.
+    intercept : bool
+        Whether a constant is solved for.
     kept : KeptRows or None
         Rows whose leave-one-out errors choose the regularisation.
     """
@@ -87,11 +72,46 @@ class Factorization(ABC):
     mean_A: Array
     mean_B: Array
     n_rows: float
-    n_free: float
     weight: float
+    intercept: bool
+    kept: KeptRows | None
+
+    @property
+    def constant_leverage(self) -> float:
+        """Leverage that the intercept gives a row of weight one; zero without one."""
+        return 1.0 / self.weight if self.intercept else 0.0
+
+    @property
+    def rows_to_choose_by(self) -> KeptRows:
+        """The kept rows."""
+        if self.kept is None:
+            msg = "This factorisation was made without rows to choose by."
+            raise ValueError(msg)
+        return self.kept
+
+    def score(self, sumsq: Array) -> Array:
+        """Return squared errors, summed over the kept rows, relative to the null model."""
+        share = self.rows_to_choose_by.weights.sum() / self.weight
+        return null_model_score(sumsq, self.total_sumsq * share)
+
+
+@dataclass(frozen=True)
+class Factorization(ABC):
+    """A factored (centred, weighted) problem; ``ratio`` is ``alpha / s1**2`` throughout.
+
+    Attributes
+    ----------
+    facts : ProblemFacts
+        Targets, means, weights.
+    largest : float
+        s1, the largest singular value (or a bound within a factor of two).
+    resolution : float
+        Smallest ratio that the factorisation resolves.
+    """
+
+    facts: ProblemFacts = field(repr=False)
     largest: float
     resolution: float
-    kept: KeptRows | None
 
     @abstractmethod
     def coef(self, ratio: float) -> Array:
@@ -116,11 +136,6 @@ class Factorization(ABC):
     @abstractmethod
     def condition(self) -> float:
         """Return an estimate of the condition number of A."""
-
-    @property
-    def constant_leverage(self) -> float:
-        """Leverage that the intercept gives every row; zero without one."""
-        return 1.0 / self.n_rows if self.n_free < self.n_rows else 0.0
 
     def alpha(self, ratio: float) -> float:
         """Return the absolute ridge that belongs to `ratio`."""
@@ -169,18 +184,21 @@ class SpectralFactorization(Factorization):
 
     def _dropped_sumsq(self) -> Array:
         left = self.projected[self.rank :]
-        return self.outside + np.einsum("ij,ij->j", left, left)
+        dropped: Array = self.outside + np.einsum("ij,ij->j", left, left)
+        return dropped
 
     def coef(self, ratio: float) -> Array:
         """Return the solution, shape (n_cols, n_targets)."""
         s = self._relative()
         filtered = (s / (s**2 + ratio))[:, None] * self.projected[: self.rank]
-        return self.right_vectors[:, : self.rank] @ filtered / (self.largest or 1.0)
+        W: Array = self.right_vectors[:, : self.rank] @ filtered / (self.largest or 1.0)
+        return W
 
     def residual_sumsq(self, ratio: float) -> Array:
         """Return the sum of squared residuals of each target."""
         shrunk = ratio / (self._relative() ** 2 + ratio) if ratio > 0 else np.zeros(self.rank)
-        return self._dropped_sumsq() + (shrunk**2) @ self.projected[: self.rank] ** 2
+        left: Array = shrunk**2 @ self.projected[: self.rank] ** 2
+        return self._dropped_sumsq() + left
 
     def degrees_of_freedom(self, ratio: float) -> float:
         """Return the trace of the hat matrix, without the intercept."""
@@ -210,29 +228,22 @@ class SpectralFactorization(Factorization):
 
     def _curve(self, parameter: str, values: Array, shrunk: Array) -> SelectionCurve:
         left = self.left_rows()
-        kept = self._kept_rows()
-        scores = kept.score(left.sumsq(shrunk), self)
-        return SelectionCurve(parameter, values, scores, pick(scores), len(kept.B))
-
-    def _kept_rows(self) -> KeptRows:
-        if self.kept is None:
-            msg = "This factorisation was made without rows to choose by."
-            raise ValueError(msg)
-        return self.kept
+        scores = self.facts.score(left.sumsq(shrunk))
+        return SelectionCurve(parameter, values, scores, pick(scores), len(left.U))
 
     def left_rows(self, kept: KeptRows | None = None) -> LeftRows:
         """Return the left singular vectors at some rows, by default at the kept ones."""
         if kept is None:
             if self.left is not None:
                 return self.left.truncated(self.rank)
-            kept = self._kept_rows()
+            kept = self.facts.rows_to_choose_by
         s = self.singular_values[: self.rank]
         basis = self.right_vectors[:, : self.rank] / np.where(s > 0, s, np.inf)
         return LeftRows(
-            (kept.A - self.mean_A) @ basis,
-            kept.B - self.mean_B,
+            (kept.A - self.facts.mean_A) @ basis,
+            kept.B - self.facts.mean_B,
             self.projected[: self.rank],
-            self.constant_leverage,
+            self.facts.constant_leverage,
             kept.weights,
         )
 
@@ -242,8 +253,8 @@ def spectral_from_matrix(
     C: Array,
     outside: Array,
     *,
+    facts: ProblemFacts,
     resolution: float,
-    **common: object,
 ) -> SpectralFactorization:
     """Return the spectral factorisation of a matrix (or its triangular factor) R.
 
@@ -254,165 +265,33 @@ def spectral_from_matrix(
     projected = U.T @ C
     left = C - U @ projected
     outside = outside + np.einsum("ij,ij->j", left, left)
-    return _spectral(s, Vt.T, projected, outside, resolution, **common)
+    return spectral(s, Vt.T, projected, outside, facts=facts, resolution=resolution)
 
 
 def spectral_from_gram(
-    G: Array, g: Array, sumsq: Array, *, resolution: float, **common: object
+    G: Array, g: Array, *, facts: ProblemFacts, resolution: float
 ) -> SpectralFactorization:
     """Return the spectral factorisation that a Gram matrix allows."""
     values, V = symmetric_eigen(G)
-    s = np.sqrt(values)
-    safe = np.where(s > 0, s, np.inf)
-    projected = (V.T @ g) / safe[:, None]
-    # Directions below the resolution of the Gram matrix carry rounding noise only.
-    projected[values < resolution * values[:1]] = 0.0
-    outside = np.maximum(sumsq - np.einsum("ij,ij->j", projected, projected), 0.0)
-    return _spectral(s, V, projected, outside, resolution, **common)
+    # Eigenvalues at the level of rounding are set to it: the cross products divided by
+    # their roots then stay small, and any ridge that the matrix resolves hides them.
+    s = np.sqrt(np.maximum(values, EPS * values[:1]))
+    projected = (V.T @ g) / np.where(s > 0, s, np.inf)[:, None]
+    outside = np.maximum(facts.total_sumsq - np.einsum("ij,ij->j", projected, projected), 0.0)
+    return spectral(s, V, projected, outside, facts=facts, resolution=resolution)
 
 
-def _spectral(
-    s: Array, V: Array, projected: Array, outside: Array, resolution: float, **common: object
+def spectral(
+    s: Array, V: Array, projected: Array, outside: Array, *, facts: ProblemFacts, resolution: float
 ) -> SpectralFactorization:
-    largest = float(s[0]) if len(s) else 0.0
+    """Return the factorisation of these singular values and vectors, nothing truncated."""
     return SpectralFactorization(
+        facts=facts,
+        largest=float(s[0]) if len(s) else 0.0,
+        resolution=resolution,
         singular_values=s,
         right_vectors=V,
         projected=projected,
         outside=outside,
         rank=len(s),
-        largest=largest,
-        resolution=resolution,
-        **common,  # type: ignore[arg-type]
-    )
-
-
-SMALLEST_COMPLEMENT = 1e-10
-"""Leverages of a Cholesky solver are kept this far from one, where rounding hides them."""
-
-SCOUT_COLUMNS = 400
-"""Columns whose whole curve says where the search for the ridge starts."""
-
-
-@dataclass(frozen=True)
-class CholeskyFactorization(Factorization):
-    """A Gram matrix, factored anew for each ridge: no spectrum, a fifth of its time.
-
-    Attributes
-    ----------
-    gram : array of shape (n_cols, n_cols)
-        ``A' A``; the lower triangle counts.
-    cross : array of shape (n_cols, n_targets)
-        ``A' B``.
-    condition_estimate : float
-        Of A, as far as its Gram matrix can tell (up to about 1e7).
-
-    Notes
-    -----
-    ``n_cols**3 / 3 + n_kept n_cols**2`` flops a ridge. The search starts where the curve
-    of 400 of the columns has its minimum: the score may be flat far from it.
-    """
-
-    gram: Array = field(repr=False)
-    cross: Array = field(repr=False)
-    condition_estimate: float
-    _last: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
-
-    def _factor(self, ratio: float) -> Array:
-        ratio = max(ratio, self.resolution)
-        if ratio not in self._last:
-            L = cholesky(self.gram, self.alpha(ratio))
-            if L is None:
-                msg = f"The Gram matrix plus {ratio:.1e} of its norm is not positive definite."
-                raise np.linalg.LinAlgError(msg)
-            self._last.clear()
-            self._last[ratio] = L
-        return self._last[ratio]
-
-    def coef(self, ratio: float) -> Array:
-        """Return the solution, shape (n_cols, n_targets)."""
-        return cholesky_solve(self._factor(ratio), self.cross)
-
-    def residual_sumsq(self, ratio: float) -> Array:
-        """Return the sum of squared residuals of each target."""
-        return self._residual(self.coef(ratio), ratio)
-
-    def _residual(self, W: Array, ratio: float) -> Array:
-        # B'B - W'A'B - alpha W'W, from the normal equations.
-        explained = np.einsum("ij,ij->j", W, self.cross)
-        penalty = self.alpha(ratio) * np.einsum("ij,ij->j", W, W)
-        return np.maximum(self.total_sumsq - explained - penalty, 0.0)
-
-    def degrees_of_freedom(self, ratio: float) -> float:
-        """Return the trace of the hat matrix, without the intercept."""
-        inverse = triangular_inverse(self._factor(ratio))
-        return len(self.gram) - self.alpha(ratio) * float(np.einsum("ij,ij->", inverse, inverse))
-
-    def covariance_root(self, ratio: float) -> Array:
-        """Return P = L^-T, shape (n_cols, n_cols)."""
-        return triangular_inverse(self._factor(ratio)).T
-
-    def condition(self) -> float:
-        """Return the root of the estimated condition number of the Gram matrix."""
-        return self.condition_estimate
-
-    def choose_ridge(self) -> SelectionCurve:
-        """Return the leave-one-out errors that a descent evaluated, with the choice."""
-        kept = self.kept
-        if kept is None:
-            msg = "This factorisation was made without rows to choose by."
-            raise ValueError(msg)
-        A, B = kept.A - self.mean_A, kept.B - self.mean_B
-        columns = np.asfortranarray(A.T)
-        share = np.minimum(kept.weights, 1.0)
-
-        def score(ratio: float) -> float:
-            L = self._factor(ratio)
-            whitened = triangular_solve(L, columns)
-            leverage = np.einsum("ij,ij->j", whitened, whitened) + self.constant_leverage
-            errors = B - A @ cholesky_solve(L, self.cross)
-            errors /= np.maximum(1.0 - share * leverage, SMALLEST_COMPLEMENT)[:, None]
-            return float(kept.score(np.einsum("i,ij->j", kept.weights, errors**2), self))
-
-        ratios, scores = descend(score, self.resolution, start=self._scout(kept))
-        values = self.alpha(1.0) * ratios
-        return SelectionCurve("alpha", values, scores, pick(scores), len(B))
-
-    def _scout(self, kept: KeptRows) -> float:
-        """Return the best ratio for a few of the columns, from their whole curve."""
-        step = -(-len(self.gram) // SCOUT_COLUMNS)
-        part = self.gram[::step, ::step]
-        few = spectral_from_gram(
-            np.tril(part) + np.tril(part, -1).T,
-            self.cross[::step],
-            self.total_sumsq,
-            resolution=self.resolution,
-            mean_A=self.mean_A[::step],
-            kept=replace(kept, A=kept.A[:, ::step]),
-            **{name: getattr(self, name) for name in _SHARED},
-        )
-        return few.ratio(few.choose_ridge().value)
-
-
-_SHARED = ("total_sumsq", "mean_B", "n_rows", "n_free", "weight")
-
-
-def cholesky_from_gram(
-    lower: Array, g: Array, *, resolution: float, **common: object
-) -> CholeskyFactorization:
-    """Return the Cholesky factorisation of a Gram matrix with a zero upper triangle."""
-    diagonal = np.diagonal(lower)
-    # The Frobenius norm bounds the largest eigenvalue and, for the decaying spectra of
-    # features, exceeds it by a few per cent; an eigenvalue routine would cost more.
-    norm = float(np.sqrt(2 * np.linalg.norm(lower) ** 2 - np.linalg.norm(diagonal) ** 2))
-    while (L := cholesky(lower, resolution * norm)) is None:
-        resolution *= 10  # rounding in the products exceeds the smallest ridge
-    one_norm = float((np.abs(lower).sum(axis=0) + np.abs(lower).sum(axis=1) - diagonal).max())
-    return CholeskyFactorization(
-        gram=lower,
-        cross=g,
-        condition_estimate=float(np.sqrt(cholesky_condition(L, one_norm))),
-        largest=float(np.sqrt(norm)),
-        resolution=resolution,
-        **common,  # type: ignore[arg-type]
     )

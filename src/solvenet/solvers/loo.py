@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet.errors import UnsupportedProblemError
+from solvenet.linalg.leave_one_out import SMALLEST_COMPLEMENT
 from solvenet.linalg.regularization import SelectionCurve, null_model_score, pick, ratio_grid
-from solvenet.solvers._base import Problem, make_problem
-from solvenet.solvers.factorization import (
-    SMALLEST_COMPLEMENT,
-    KeptRows,
-    SpectralFactorization,
-)
+from solvenet.solvers.factorization import KeptRows, SpectralFactorization
+from solvenet.solvers.problem import Problem, make_problem
 from solvenet.solvers.result import SolveResult
 
 if TYPE_CHECKING:
@@ -37,9 +34,7 @@ class LeaveOneOut:
     leverages: Array
 
 
-def leave_one_out(
-    A: Any, B: Any, result: SolveResult, *, weights: Any = None
-) -> LeaveOneOut:
+def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> LeaveOneOut:
     """Return exact leave-one-out predictions of a ridge or truncated solution.
 
     Parameters
@@ -74,10 +69,11 @@ def leave_one_out(
             predictions[rows], leverages[rows] = targets - errors[:, 0], h[:, 0]
         else:
             whitened = (block - result.column_means) @ root
-            h = np.einsum("ij,ij->i", whitened, whitened) + factorization.constant_leverage
+            h = np.einsum("ij,ij->i", whitened, whitened) + factorization.facts.constant_leverage
             h *= 1.0 if w is None else np.minimum(w, 1.0)
             residual = targets - block @ W - result.intercept
-            predictions[rows] = targets - residual / np.maximum(1.0 - h, SMALLEST_COMPLEMENT)[:, None]
+            residual /= np.maximum(1.0 - h, SMALLEST_COMPLEMENT)[:, None]
+            predictions[rows] = targets - residual
             leverages[rows] = h
     return LeaveOneOut(predictions, leverages)
 
@@ -119,7 +115,7 @@ def loo_curve(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> Se
     sumsq = np.zeros((len(ratios), problem.B.shape[1]))
     for _, block, targets, w in problem.blocks():
         sumsq += factorization.left_rows(_kept(block, targets, w)).sumsq(shrunk)
-    scores = null_model_score(sumsq, factorization.total_sumsq)
+    scores = null_model_score(sumsq, factorization.facts.total_sumsq)
     values = factorization.alpha(1.0) * ratios
     return SelectionCurve("alpha", values, scores, pick(scores), len(problem.B))
 

@@ -64,8 +64,6 @@ class SolveResult:
         Directions kept; None where no spectrum was computed.
     singular_values : array or None
         Of A (centred where an intercept was asked for), descending.
-    condition : float or None
-        Estimated ratio of the largest to the smallest singular value.
     residual_norm, normal_residual_norm, coef_norm : array of shape (n_targets,)
         ``||B - A W||``, ``||A' (B - A W) - alpha W||`` and ``||W||`` a column. The second
         is nan where the audit was skipped.
@@ -97,7 +95,6 @@ class SolveResult:
     rcond: float
     rank: int | None
     singular_values: Array | None
-    condition: float | None
     residual_norm: Array
     normal_residual_norm: Array
     coef_norm: Array
@@ -111,6 +108,11 @@ class SolveResult:
     warnings: tuple[str, ...]
 
     @property
+    def condition(self) -> float:
+        """Estimated ratio of the largest to the smallest singular value of A."""
+        return self.factorization.condition()
+
+    @property
     def degrees_of_freedom(self) -> float:
         """Effective number of parameters of the fit, without the intercept."""
         return self.factorization.degrees_of_freedom(self.factorization.ratio(self.alpha))
@@ -118,7 +120,7 @@ class SolveResult:
     @property
     def column_means(self) -> Array:
         """What an intercept subtracts from the columns of A; zero without one."""
-        return self.factorization.mean_A
+        return self.factorization.facts.mean_A
 
     def covariance_root(self) -> Array:
         """Return P, shape (n_cols, k), with ``P P' = (A'A + alpha I)^-1``.
@@ -152,17 +154,17 @@ class SolveResult:
             elif isinstance(value, tuple):
                 value = list(value)
             out[item.name] = value
+        out["condition"] = self.condition
         out["degrees_of_freedom"] = self.degrees_of_freedom
         return out
 
     def summary(self) -> str:
         """Return a short text: what was done, how well, what to do."""
         rank = "not computed" if self.rank is None else f"{self.rank} of {len(self.coef)}"
-        condition = "not computed" if self.condition is None else f"{self.condition:.1e}"
         error = "not measured" if self.backward_error is None else f"{self.backward_error:.1e}"
         lines = [
             f"{self.solver}: {self.reason}",
-            f"  rank {rank}, condition {condition}, alpha {self.alpha:.1e}, "
+            f"  rank {rank}, condition {self.condition:.1e}, alpha {self.alpha:.1e}, "
             f"effective parameters {self.degrees_of_freedom:.1f}",
             f"  residual norm {np.max(self.residual_norm):.3e}, "
             f"norm of the solution {np.max(self.coef_norm):.3e}, backward error {error}",

@@ -1,0 +1,250 @@
+"""Classification by a sampled network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+from sklearn.base import ClassifierMixin
+from sklearn.callback import with_callbacks
+from sklearn.utils import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from solvenet._array_api import like
+from solvenet.errors import InvalidDataError
+from solvenet.estimators._base import plain_weights
+from solvenet.estimators._network import SampledNetworkBase
+from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
+from solvenet.features.rows import row_set
+from solvenet.networks import Readout, SampledNetwork
+from solvenet.solvers import Solver, leave_one_out
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+    from solvenet.blocks import RowBlocks
+    from solvenet.features import FeatureSampler
+
+CALIBRATION_ROWS = 20_000
+
+
+class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
+    """Classification by a neural network that is solved, not trained.
+
+    Class indicators are regressed on sampled features; the scores become logits by a
+    multinomial logistic regression on the leave-one-out scores, which come from the same
+    factorisation. Both steps are linear in the features, so the network has one read-out.
+    Predictions are the most probable classes.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : "auto", int or sequence of int, default="auto"
+        Units of each hidden layer. ``"auto"`` is one layer of 1000 units, or as many as
+        there are distinct rows if those are fewer.
+    activation : str, Activation or callable, default="tanh"
+        As in :class:`SampledNetworkRegressor`.
+    alpha : float or "auto", default="auto"
+        Ridge of the read-out; ``"auto"`` chooses it by leave-one-out.
+    solver : {"auto", "svd", "qr", "normal"} or Solver, default="auto"
+        How the read-out is solved.
+    rcond : float, None or "auto", default=None
+        Relative cutoff of the singular values.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes; ``"balanced"`` weights inversely to their frequency.
+    sampler : {"swim", "random", "fourier"} or FeatureSampler, default="swim"
+        How the hidden weights are drawn; SWIM draws pairs of different classes.
+    scaling : {"columns", "isotropic"} or None, default="columns"
+        Scaling of the inputs inside the network.
+    linear_skip : bool, default=True
+        Pass the scaled inputs to the read-out beside the units.
+    clip : bool, default=True
+        Move inputs outside the training data to their edge.
+    memory_limit : int or str, optional
+        Memory of the solve beyond the data, such as ``"500MB"``.
+    random_state : int, RandomState or None, default=None
+        Seed of the sampling.
+
+    Attributes
+    ----------
+    classes_ : array of shape (n_classes,)
+        Class labels.
+    calibration_error_ : float
+        Expected calibration error (15 bins) of the leave-one-out probabilities.
+    network_ : SampledNetwork
+        The fitted function as plain arrays: the logits of the classes.
+    coef_ : array of shape (n_classes, n_features_out)
+        Weights of the logits.
+    intercept_ : array of shape (n_classes,)
+        Constants of the logits.
+    result_, alpha_, n_units_, mean_, plan_, seconds_
+        As in :class:`SampledNetworkRegressor`.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : array of str
+        Names of the columns, if X had them.
+
+    See Also
+    --------
+    SampledNetworkRegressor : The same for numbers.
+
+    Notes
+    -----
+    *Cost.* That of the regressor, and a second pass over at most 20,000 rows for the
+    leave-one-out scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from solvenet import SampledNetworkClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = SampledNetworkClassifier(random_state=0).fit(X, y)
+    >>> model.predict_proba(X[:1]).round(1)
+    array([[1., 0., 0.]])
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: str | int | Sequence[int] = "auto",
+        activation: Any = "tanh",
+        *,
+        alpha: float | str = "auto",
+        solver: str | Solver = "auto",
+        rcond: float | str | None = None,
+        class_weight: Any = None,
+        sampler: str | FeatureSampler = "swim",
+        scaling: str | None = "columns",
+        linear_skip: bool = True,
+        clip: bool = True,
+        memory_limit: int | str | None = None,
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            alpha=alpha,
+            solver=solver,
+            rcond=rcond,
+            sampler=sampler,
+            scaling=scaling,
+            linear_skip=linear_skip,
+            clip=clip,
+            memory_limit=memory_limit,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SampledNetworkClassifier:
+        """Sample the hidden layers, solve for the read-out, calibrate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Inputs.
+        y : array-like of shape (n_rows,)
+            Class labels: numbers or strings.
+        sample_weight : array-like of shape (n_rows,), optional
+            Non-negative weights; an integer weight equals as many repetitions.
+
+        Returns
+        -------
+        SampledNetworkClassifier
+            Itself, fitted.
+        """
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self)
+        X_plain, y_plain = self._read_fit(X, y)
+        check_classification_targets(y_plain)
+        weights = plain_weights(sample_weight, X_plain)
+        kept = slice(None) if weights is None else weights > 0
+        classes = np.unique(y_plain[kept])
+        if len(classes) < 2:
+            msg = (
+                f"y holds one class only ({classes.tolist()[0]!r}) where it has weight; a "
+                "classifier needs at least 2 classes. Check the target column."
+            )
+            raise InvalidDataError(msg)
+        if weights is not None:
+            X_plain, y_plain, weights = X_plain[kept], y_plain[kept], weights[kept]
+        codes = np.searchsorted(classes, y_plain)
+        weights = self._with_class_weight(weights, classes, codes)
+        Y = np.zeros((len(codes), len(classes)))
+        Y[np.arange(len(codes)), codes] = 1.0
+        H = self._solve(X, X_plain, Y, weights, (None, None), context)
+        self.classes_ = classes
+        readout = self._calibrate(X_plain, H, Y, codes, weights)
+        self.network_ = SampledNetwork(self.hidden_, readout)
+        self.coef_ = like(readout.coef.T, X)
+        self.intercept_ = like(readout.intercept, X)
+        context.call_on_fit_task_end(estimator=self)
+        return self
+
+    def _with_class_weight(
+        self, weights: Array | None, classes: Array, codes: Array
+    ) -> Array | None:
+        if self.class_weight is None:
+            return weights
+        by_class = compute_class_weight(
+            self.class_weight, classes=classes, y=classes[codes], sample_weight=weights
+        )
+        # Class weights are importances, not repetitions: at most one, so that leave-one-out
+        # leaves out whole rows.
+        importance: Array = (by_class / by_class.max())[codes]
+        return importance if weights is None else weights * importance
+
+    def _calibrate(
+        self, X: Array, H: RowBlocks, Y: Array, codes: Array, weights: Array | None
+    ) -> Readout:
+        """Return the read-out of calibrated logits, fitted to leave-one-out scores."""
+        w = np.ones(len(codes)) if weights is None else weights
+        if len(codes) > CALIBRATION_ROWS:
+            # Every k-th row in canonical order: the choice does not depend on the order.
+            rows = row_set(self.hidden_.scaling(X), Y, weights)
+            step = -(-len(rows.index) // CALIBRATION_ROWS)
+            at, w = rows.index[::step], rows.weights[::step]
+            loo = leave_one_out(self.hidden_(X[at]), Y[at], self.result_, weights=w)
+            codes = codes[at]
+        else:
+            loo = leave_one_out(H, Y, self.result_, weights=weights)
+        coupling, offset = fit_calibration(loo.predictions, codes, w)
+        probabilities = softmax(loo.predictions @ coupling + offset, axis=1)
+        self.calibration_error_ = expected_calibration_error(probabilities, codes, w)
+        scores = self.network_.readout
+        return Readout(scores.coef @ coupling, scores.intercept @ coupling + offset)
+
+    def _logits(self, X: Any, method: str) -> Array:
+        plain = self._read(X, method=method)
+        return self.network_(plain)
+
+    def decision_function(self, X: Any) -> Any:
+        """Return the calibrated logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Inputs.
+
+        Returns
+        -------
+        array of shape (n_rows, n_classes), or (n_rows,) for two classes
+            Logarithms of the probabilities up to a constant a row; for two classes the
+            log-odds of the second.
+        """
+        logits = self._logits(X, "decision_function")
+        out = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+        return like(out, X)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probabilities of the classes, shape (n_rows, n_classes)."""
+        return like(softmax(self._logits(X, "predict_proba"), axis=1), X)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Return the logarithms of the probabilities, shape (n_rows, n_classes)."""
+        return like(log_softmax(self._logits(X, "predict_log_proba"), axis=1), X)
+
+    def predict(self, X: Any) -> Any:
+        """Return the most probable class of each row, shape (n_rows,)."""
+        best = self._logits(X, "predict").argmax(axis=1)
+        labels = self.classes_[best]
+        return like(labels, X) if labels.dtype.kind in "fiub" else labels

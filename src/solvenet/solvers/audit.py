@@ -1,0 +1,159 @@
+"""What every solution is measured by, in the original variables, whatever solved it."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet.errors import IllConditionedWarning
+from solvenet.linalg.accuracy import column_norms, karlson_walden
+from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, numerical_rank
+from solvenet.solvers.factorization import Factorization, SpectralFactorization
+from solvenet.solvers.problem import Problem
+from solvenet.solvers.result import SolveResult, StopReason
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+    from solvenet.linalg.regularization import SelectionCurve
+
+
+@dataclass
+class RawSolution:
+    """What ``_solve`` hands to the common code."""
+
+    factorization: Factorization
+    solver: str
+    reason: str
+    ratio: float
+    rcond: float
+    stop_reason: StopReason
+    n_passes: int
+    curve: SelectionCurve | None = None
+    residual_is_exact: bool = True
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def solution_of(
+    problem: Problem, factorization: Factorization, *, solver: str, reason: str, n_passes: int
+) -> RawSolution:
+    """Apply the regularisation that the problem asks for to a factorisation."""
+    rcond, curve, stop = problem.cutoff(), None, StopReason.DIRECT
+    ratio = 0.0 if isinstance(problem.alpha, str) else factorization.ratio(problem.alpha)
+    finest = factorization.resolution**0.5
+    if isinstance(factorization, SpectralFactorization):
+        if problem.alpha == "auto":
+            # Directions at the level of rounding are noise for any ridge.
+            rcond = finest
+        elif problem.rcond == "auto":
+            factorization = factorization.truncated(max(rcond, finest))
+            curve = factorization.choose_cutoff()
+            rcond = curve.value
+        if ratio == 0:
+            below = numerical_rank(factorization.singular_values, rcond)
+            rcond = max(rcond, finest)
+            factorization = factorization.truncated(rcond)
+            if factorization.rank < below:
+                stop = StopReason.BELOW_RESOLUTION
+            elif factorization.rank < min(problem.A.shape) and problem.alpha != "auto":
+                stop = StopReason.TRUNCATED
+    elif ratio < factorization.resolution < 1e-3 * factorization.condition() ** -2:
+        pass  # well conditioned: no ridge is needed
+    elif ratio < factorization.resolution and problem.alpha != "auto":
+        ratio, stop = factorization.resolution, StopReason.BELOW_RESOLUTION
+    if problem.alpha == "auto":
+        curve = factorization.choose_ridge()
+        ratio = factorization.ratio(curve.value)
+        if factorization.resolution > ORTHOGONAL_RESOLUTION and curve.asks_for_less():
+            stop = StopReason.BELOW_RESOLUTION
+    return RawSolution(factorization, solver, reason, ratio, rcond, stop, n_passes, curve)
+
+
+def audit_solution(
+    problem: Problem, raw: RawSolution, audit: str, *, one_target: bool
+) -> SolveResult:
+    """Measure the solution in the original variables and build the result."""
+    start = time.perf_counter()
+    factorization = raw.factorization
+    alpha = factorization.alpha(raw.ratio)
+    W = factorization.coef(raw.ratio)
+    constant = factorization.facts.mean_B - factorization.facts.mean_A @ W
+    claimed = np.sqrt(np.maximum(factorization.residual_sumsq(raw.ratio), 0.0))
+    coef_norm = column_norms(W)
+    finite = bool(np.isfinite(W).all())
+    measure = audit == "full" or (
+        audit == "auto" and not raw.residual_is_exact and problem.A.n_passes is None
+    )
+    residual, normal = claimed, np.full(claimed.shape, np.nan)
+    backward = None
+    notes: list[str] = []
+    if measure and finite:
+        residual, gradient = _measure(problem, W, constant, factorization.facts.mean_A)
+        gradient -= alpha * W
+        normal = column_norms(gradient)
+        if isinstance(factorization, SpectralFactorization):
+            k = factorization.rank
+            backward = karlson_walden(
+                factorization.singular_values[:k],
+                factorization.right_vectors[:, :k],
+                W,
+                gradient,
+                residual,
+                alpha,
+            )
+        scale = np.sqrt(factorization.facts.total_sumsq)
+        off = np.abs(residual - claimed) > 0.1 * residual + 1e-7 * scale
+        if off.any():
+            notes.append(
+                "The residual measured in the original variables "
+                f"({residual[off][0]:.2e}) differs from the solver's own ({claimed[off][0]:.2e})."
+            )
+    stop = raw.stop_reason if finite else StopReason.NON_FINITE
+    if not finite:
+        notes.append("The solution is not finite.")
+    if stop is StopReason.BELOW_RESOLUTION:
+        notes.append(stop.advice)
+    if not stop.success or (notes and problem.alpha != "auto"):
+        warnings.warn(f"{raw.solver}: {' '.join(notes)}", IllConditionedWarning, stacklevel=3)
+    raw.seconds["audit"] = time.perf_counter() - start
+    spectral = factorization if isinstance(factorization, SpectralFactorization) else None
+    return SolveResult(
+        coef=W[:, 0] if one_target else W,
+        intercept=(float(constant[0]) if one_target else constant)
+        if problem.intercept
+        else (0.0 if one_target else np.zeros(len(constant))),
+        stop_reason=stop,
+        solver=raw.solver,
+        reason=raw.reason,
+        alpha=alpha,
+        rcond=raw.rcond,
+        rank=None if spectral is None else spectral.rank,
+        singular_values=None if spectral is None else spectral.singular_values,
+        residual_norm=residual,
+        normal_residual_norm=normal,
+        coef_norm=coef_norm,
+        backward_error=backward,
+        curve=raw.curve,
+        factorization=factorization,
+        n_rows=problem.n_effective,
+        n_passes=raw.n_passes + (1 if measure and finite else 0),
+        audited=measure and finite,
+        seconds=raw.seconds,
+        warnings=tuple(notes),
+    )
+
+
+def _measure(problem: Problem, W: Array, constant: Array, mean_A: Array) -> tuple[Array, Array]:
+    """Return ``||B - A W - b||`` and ``A' (B - A W - b)`` (weighted, centred): one pass."""
+    sumsq = np.zeros(W.shape[1])
+    gradient = np.zeros(W.shape)
+    for _, block, targets, weights in problem.blocks():
+        left = targets - block @ W - (constant if problem.intercept else 0.0)
+        weighted = left if weights is None else left * weights[:, None]
+        sumsq += np.einsum("ij,ij->j", left, weighted)
+        gradient += block.T @ weighted
+        gradient -= np.outer(mean_A, weighted.sum(axis=0))
+    return np.sqrt(sumsq), gradient

@@ -1,0 +1,149 @@
+"""The least-squares problem: checked at the door, not yet solved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvenet._validation import check_auto_or_nonnegative, check_finite
+from solvenet.blocks import RowBlocks, as_row_blocks
+from solvenet.blocks.planning import ROWS_TO_CHOOSE_BY
+from solvenet.errors import InvalidDataError
+from solvenet.linalg.rank import relative_cutoff
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+
+@dataclass(frozen=True)
+class Problem:
+    """``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``, checked, not yet solved.
+
+    Attributes
+    ----------
+    A : RowBlocks of shape (n_rows, n_cols)
+        The matrix.
+    B : array of shape (n_rows, n_targets), float64
+        Right-hand sides.
+    weights : array of shape (n_rows,) or None
+        Weights of the rows; None stands for ones.
+    intercept : bool
+        Whether an unpenalised constant is solved for.
+    alpha : float or "auto"
+        Ridge.
+    rcond : float, None or "auto"
+        Relative cutoff.
+    memory_limit : int or None
+        Bytes that a solver may take for an explicit matrix.
+    choose_by : tuple of (index, weights) or None
+        Rows whose leave-one-out errors choose what is ``"auto"``, with their weights.
+    """
+
+    A: RowBlocks
+    B: Array
+    weights: Array | None
+    intercept: bool
+    alpha: float | str
+    rcond: float | str | None
+    memory_limit: int | None
+    choose_by: tuple[Array, Array] | None = None
+
+    def blocks(self) -> Iterator[tuple[slice, Array, Array, Array | None]]:
+        """Yield ``(rows, A_block, B_block, weights_block)`` in row order: one pass."""
+        for rows, block in self.A.blocks():
+            weights = None if self.weights is None else self.weights[rows]
+            yield rows, block, self.B[rows], weights
+
+    def tasks(self) -> Iterator[tuple[slice, Callable[[], Array]]]:
+        """Yield ``(rows, make)`` in row order; ``make()`` computes the block of A."""
+        return self.A.deferred()
+
+    @property
+    def chooses(self) -> bool:
+        """Whether something is chosen by leave-one-out."""
+        return self.alpha == "auto" or self.rcond == "auto"
+
+    def rows_to_keep(self) -> tuple[Array, Array]:
+        """Return the index (ascending) and the weights of the rows to choose by."""
+        if self.choose_by is not None:
+            index, weights = self.choose_by
+            order = np.argsort(index)
+            return index[order], weights[order]
+        w = np.ones(len(self.B)) if self.weights is None else self.weights
+        counted = np.flatnonzero(w > 0)
+        index = counted[:: -(-len(counted) // rows_to_choose_by(self.A.shape[1]))]
+        return index, w[index]
+
+    @property
+    def n_effective(self) -> float:
+        """Sum of the weights, which count as repetitions of a row.
+
+        Weights that sum to less than the number of positive ones (normalised weights)
+        are counted as if their mean were one.
+        """
+        if self.weights is None:
+            return float(len(self.B))
+        return float(max(self.weights.sum(), np.count_nonzero(self.weights)))
+
+    def cutoff(self) -> float:
+        """Return the fixed relative cutoff (machine precision where it is chosen later)."""
+        rcond = None if isinstance(self.rcond, str) else self.rcond
+        return relative_cutoff(rcond, self.A.shape, self.A.dtype)
+
+
+def make_problem(
+    A: Any,
+    B: Any,
+    alpha: float | str,
+    rcond: float | str | None,
+    intercept: bool,
+    weights: Any,
+    memory_limit: int | None,
+    choose_by: tuple[Any, Any] | None = None,
+) -> Problem:
+    """Check shapes, numbers and settings and return the problem."""
+    A = as_row_blocks(A)
+    B = np.asarray(B)
+    if B.dtype.kind not in "fiub" or B.ndim not in (1, 2) or len(B) != A.shape[0]:
+        msg = (
+            f"B of shape {B.shape} and dtype {B.dtype} was given for a matrix of shape "
+            f"{A.shape}; real numbers of shape ({A.shape[0]},) or ({A.shape[0]}, n_targets) "
+            "are wanted."
+        )
+        raise InvalidDataError(msg)
+    B = B.astype(np.float64, copy=False)
+    B = B[:, None] if B.ndim == 1 else B
+    if 0 in A.shape or B.shape[1] == 0:
+        msg = (
+            f"A of shape {A.shape} with B of shape {B.shape} has nothing to solve; at least "
+            "one row, one column and one right-hand side are wanted."
+        )
+        raise InvalidDataError(msg)
+    check_finite("B", B)
+    if weights is not None:
+        weights = np.asarray(weights, dtype=np.float64)
+        if weights.shape != B.shape[:1]:
+            msg = f"weights of shape {weights.shape} were given; ({len(B)},) is wanted."
+            raise InvalidDataError(msg)
+        check_finite("weights", weights)
+        if (weights < 0).any() or not weights.any():
+            msg = "weights must be >= 0, with at least one above zero."
+            raise InvalidDataError(msg)
+    check_auto_or_nonnegative("alpha", alpha)
+    if rcond is not None and check_auto_or_nonnegative("rcond", rcond) != "auto":
+        relative_cutoff(rcond, A.shape, A.dtype)  # type: ignore[arg-type]
+    if choose_by is not None:
+        index, importance = np.asarray(choose_by[0]), np.asarray(choose_by[1], dtype=np.float64)
+        if index.ndim != 1 or index.shape != importance.shape or index.dtype.kind not in "iu":
+            msg = "choose_by wants (index, weights): row numbers and as many weights."
+            raise InvalidDataError(msg)
+        choose_by = (index, importance)
+    return Problem(A, B, weights, intercept, alpha, rcond, memory_limit, choose_by)
+
+
+def rows_to_choose_by(n_cols: int) -> int:
+    """Return how many rows the regularisation is chosen by: fewer where each costs more."""
+    return int(min(ROWS_TO_CHOOSE_BY, max(400, 1e9 / n_cols**2)))

@@ -1,0 +1,150 @@
+"""Every solver on every hard matrix from every source: one contract for all."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from solvenet.errors import IllConditionedWarning, SolvenetError
+from solvenet.linalg.rank import EPS
+from solvenet.solvers import SOLVERS, NormalEquations
+from solvenet.testing import excess, hard_matrices, reference_solution, row_sources
+
+HARD = {problem.name: problem for problem in hard_matrices()}
+CASES = {name: kind() for name, kind in SOLVERS.items()}
+CASES["normal, Cholesky"] = NormalEquations(spectrum=False)
+SOURCES = [
+    "array",
+    "small blocks",
+    "fortran order",
+    "read only",
+    "memory map",
+    "on the fly",
+    "scaled",
+    "one pass",
+]
+GRAM = ("normal", "normal, Cholesky")
+AT_THE_CUTOFF = ("condition 1e12", "condition 1e16", "tanh features", "float32")
+
+
+def solve(solver, source, B, **options):
+    """Solve and say whether the solver itself asked for caution."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = solver.solve(source, B, **options)
+    assert all(issubclass(w.category, IllConditionedWarning) for w in caught)
+    return result, bool(caught)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("hard", HARD)
+@pytest.mark.parametrize("name", CASES)
+def test_least_squares(name, hard, source):
+    """Residual as the reference's, norm no larger, or the result says it is not."""
+    problem = HARD[hard]
+    reference = reference_solution(problem.A, problem.B)
+    with row_sources(problem.A) as sources:
+        result, cautioned = solve(CASES[name], sources[source], problem.B)
+    assert np.isfinite(result.coef).all()
+    residual, norm, sensitivity = excess(problem.A, problem.B, result.coef, reference)
+    eps = max(EPS, float(np.finfo(problem.A.dtype).eps))
+    rounding = 10 * sum(problem.A.shape) * eps * sensitivity
+    if name in GRAM:
+        # Squaring the condition: where that is too much, the result must say so.
+        s = np.linalg.svd(problem.A.astype(float), compute_uv=False)
+        squared = (s[0] / s[s > 1e-13 * s[0]][-1]) ** 2 if s[0] > 0 else 1.0
+        error = 100 * EPS * squared
+        fine = error < 0.1 and (residual < error).all() and (np.abs(norm - 1) < error).all()
+        assert fine or cautioned
+    else:
+        assert (residual < rounding).all()
+        # Directions at the cutoff itself may be kept or not; theirs is the longest part.
+        assert hard in AT_THE_CUTOFF or (norm < 1 + 1e-6).all()
+        assert not cautioned
+
+
+@pytest.mark.parametrize("hard", HARD)
+@pytest.mark.parametrize("name", CASES)
+def test_ridge(name, hard):
+    """With a ridge of 1e-6 s1^2 every solver, Gram or not, gives the same solution."""
+    problem = HARD[hard]
+    s1 = float(np.linalg.norm(problem.A.astype(float), 2))
+    alpha = 1e-6 * s1**2 if s1 > 0 else 1.0
+    reference = reference_solution(problem.A, problem.B, alpha=alpha)
+    result, cautioned = solve(CASES[name], problem.A, problem.B, alpha=alpha)
+    scale = np.abs(reference).max()
+    # Condition of the ridge problem is 1e6 for Gram matrices, 1e3 for orthogonal methods.
+    eps = max(EPS, float(np.finfo(problem.A.dtype).eps) if name in GRAM else EPS)
+    assert np.abs(result.coef - reference).max() <= 1e6 * 100 * eps * scale
+    assert not cautioned
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_audit_measures_what_it_says(name, intercept):
+    """Norms in the result equal those computed here from the solution."""
+    problem = HARD["condition 1e2"]
+    result, _ = solve(
+        CASES[name], problem.A, problem.B, alpha=0.1, intercept=intercept, audit="full"
+    )
+    left = problem.B - problem.A @ result.coef - result.intercept
+    gradient = problem.A.T @ left - 0.1 * result.coef
+    if intercept:
+        gradient -= np.outer(problem.A.mean(axis=0), left.sum(axis=0))
+    assert np.allclose(result.residual_norm, np.linalg.norm(left, axis=0), rtol=1e-12, atol=1e-13)
+    assert np.allclose(result.normal_residual_norm, np.linalg.norm(gradient, axis=0), atol=1e-12)
+    assert np.allclose(result.coef_norm, np.linalg.norm(result.coef, axis=0))
+    assert result.audited
+    if result.backward_error is not None:
+        assert result.backward_error < 100 * EPS
+
+
+@pytest.mark.parametrize("hard", ["condition 1e8", "condition 1e12", "condition 1e16", "kahan"])
+@pytest.mark.parametrize("name", ["svd", "qr", "auto"])
+def test_backward_stable(name, hard):
+    """Orthogonal solvers have a backward error of a few eps whatever the condition."""
+    problem = HARD[hard]
+    result, _ = solve(CASES[name], problem.A, problem.B[:, 0], audit="full")
+    assert result.backward_error < 100 * EPS
+
+
+@pytest.mark.parametrize("name", ["svd", "qr", "normal", "auto"])
+def test_weights_are_repetitions(name):
+    """An integer weight is as many copies; zero removes the row."""
+    rng = np.random.default_rng(3)
+    A, B = rng.standard_normal((60, 5)), rng.standard_normal((60, 2))
+    w = rng.integers(0, 4, 60)
+    options = {"alpha": 0.5, "intercept": True}
+    weighted = CASES[name].solve(A, B, weights=w, **options)
+    repeated = CASES[name].solve(A.repeat(w, axis=0), B.repeat(w, axis=0), **options)
+    assert np.allclose(weighted.coef, repeated.coef, rtol=1e-11)
+    assert np.allclose(weighted.intercept, repeated.intercept, rtol=1e-11)
+    assert np.allclose(weighted.residual_norm, repeated.residual_norm, rtol=1e-11)
+    assert weighted.n_rows == repeated.n_rows
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("A", "B", "options", "message"),
+    [
+        (np.ones((3, 2)), np.ones(4), {}, r"B of shape \(4,\)"),
+        (np.ones((0, 2)), np.ones(0), {}, "nothing to solve"),
+        (np.ones((3, 0)), np.ones(3), {}, "nothing to solve"),
+        (np.ones(3), np.ones(3), {}, "two dimensions"),
+        (np.array([[1.0, np.nan], [1, 1], [1, 2]]), np.ones(3), {}, "A holds NaN"),
+        (np.array([[1.0, np.inf], [1, 1], [1, 2]]), np.ones(3), {}, "A holds NaN or inf"),
+        (np.ones((3, 2)), np.array([1.0, np.nan, 1.0]), {}, "B holds 1 NaN"),
+        (np.ones((3, 2)), np.ones(3), {"alpha": -1.0}, "alpha=-1.0"),
+        (np.ones((3, 2)), np.ones(3), {"alpha": "best"}, "alpha='best' is unknown"),
+        (np.ones((3, 2)), np.ones(3), {"rcond": 2.0}, "would drop every direction"),
+        (np.ones((3, 2)), np.ones(3), {"alpha": "auto", "rcond": "auto"}, "choose one of them"),
+        (np.ones((3, 2)), np.ones(3), {"weights": [1, 1]}, r"weights of shape \(2,\)"),
+        (np.ones((3, 2)), np.ones(3), {"weights": [1, -1, 1]}, "weights must be >= 0"),
+        (np.ones((3, 2)), np.ones(3), {"weights": [0, 0, 0]}, "weights must be >= 0"),
+        (np.ones((3, 2), complex), np.ones(3), {}, "real numbers are wanted"),
+        (np.ones((3, 2)), np.ones(3), {"audit": "often"}, "audit='often' is unknown"),
+    ],
+)
+def test_bad_input_is_refused(name, A, B, options, message):
+    with pytest.raises(SolvenetError, match=message):
+        CASES[name].solve(A, B, **options)
