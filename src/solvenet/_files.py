@@ -1,0 +1,44 @@
+"""Files that are either written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_atomically(path: str | os.PathLike[str], payload: bytes) -> None:
+    """Write a file so that no failure leaves it half-written.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; replaced if it exists. A link is followed.
+    payload : bytes
+        Its whole content.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder does not exist.
+    OSError
+        The disk is full, the folder is read-only, ... The old file is as it was.
+    """
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        msg = f"The folder {target.parent} does not exist. Create it before writing {target.name}."
+        raise FileNotFoundError(msg)
+    if target.is_dir():
+        msg = f"{target} is a folder; the name of a file is wanted."
+        raise IsADirectoryError(msg)
+    # In the same folder, so that the final rename stays on one file system and is atomic.
+    partial = target.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with partial.open("xb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
