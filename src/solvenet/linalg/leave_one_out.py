@@ -1,97 +1,190 @@
-"""Exact leave-one-out errors of ridge regression from left singular vectors.
+"""Exact leave-one-out errors of a spectrally regularised least-squares fit.
 
-``e_i / (1 - h_i)`` loses all its digits where a row is nearly interpolated. Here both are
-summed from what the ridge shrinks away, ``1 - f = alpha / (s^2 + alpha)``, which does not
-cancel; what lies outside the span of U is exactly zero where U spans the row.
+``e_i / (1 - h_i)`` is 0 / 0 to rounding where a row is nearly interpolated. Where the
+left singular vectors are known to full accuracy both are summed from what is shrunk away,
+which does not cancel; where they are not, rows too close to interpolation count as
+unknown, never as well predicted.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-SMALLEST_COMPLEMENT = 1e-10
-"""One minus a leverage, computed by subtraction, is not known below this."""
+SMALLEST_COMPLEMENT = 1e-8
+"""One minus a leverage, computed by subtraction, is not trusted below this."""
 
 
 @dataclass(frozen=True)
-class LeftRows:
-    """Rows of the left singular vectors with their targets: all that leave-one-out needs.
+class Filters:
+    """What several regularisations do to each singular direction.
 
     Attributes
     ----------
-    U : array of shape (n_rows, k)
-        Left singular vectors at unweighted rows.
+    shrunk : array of shape (k, n_filters)
+        Share of the direction that is lost: ``alpha / (s^2 + alpha)``, or 0 and 1.
+    inverse : array of shape (k, n_filters)
+        ``1 / (s^2 + alpha)``, or ``1 / s^2`` and 0, with s relative to the largest.
+    """
+
+    shrunk: Array
+    inverse: Array
+
+
+def ridge_filters(s: Array, ratios: Array) -> Filters:
+    """Return the filters of ridges ``alpha = ratio s1^2`` for relative singular values."""
+    denominator = s[:, None] ** 2 + ratios
+    inverse = np.divide(1.0, denominator, out=np.zeros_like(denominator), where=denominator > 0)
+    return Filters(ratios * inverse, inverse)
+
+
+def cutoff_filters(s: Array, cutoffs: Array) -> Filters:
+    """Return the filters that keep the directions above each relative cutoff."""
+    kept = s[:, None] > cutoffs
+    squared = np.where(s > 0, s, 1.0)[:, None] ** 2
+    return Filters(1.0 - kept, kept / squared)
+
+
+def loo_errors(residual: Array, complement: Array) -> Array:
+    """Return ``residual / complement``, infinite where the complement is not known.
+
+    Parameters
+    ----------
+    residual : array of shape (..., n_targets)
+        Residuals of the fit.
+    complement : array of shape (...)
+        One minus the leverage, by subtraction.
+    """
+    known = complement > SMALLEST_COMPLEMENT
+    safe = np.where(known, complement, 1.0)[..., None]
+    return np.where(known[..., None], residual / safe, np.inf)
+
+
+@dataclass(frozen=True)
+class LooRows(ABC):
+    """Some rows of a factored problem, from which leave-one-out errors are computed.
+
+    Attributes
+    ----------
+    rows : array of shape (n_rows, k)
+        See the subclasses; of unweighted rows.
     targets : array of shape (n_rows, n_targets)
         Centred right-hand sides.
     projected : array of shape (k, n_targets)
-        ``U' B`` over all rows.
+        ``U' B`` over all rows of the problem.
     constant : float
         Leverage of the intercept at weight one: one over the sum of weights, or zero.
-    weights : array of shape (n_rows,) or None
+    weights : array of shape (n_rows,)
         A row of weight w counts as w repetitions, of which one is left out (all of it for
         w < 1).
     """
 
-    U: Array
+    rows: Array
     targets: Array
     projected: Array
     constant: float
-    weights: Array | None
+    weights: Array
 
-    def truncated(self, rank: int) -> LeftRows:
-        """Return the same rows with only the first `rank` directions."""
-        return LeftRows(
-            self.U[:, :rank], self.targets, self.projected[:rank], self.constant, self.weights
-        )
-
-    def part(self, rows: slice) -> LeftRows:
-        """Return some of the rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return LeftRows(self.U[rows], self.targets[rows], self.projected, self.constant, weights)
-
-    def errors(self, shrunk: Array) -> tuple[Array, Array]:
+    @abstractmethod
+    def errors(self, filters: Filters) -> tuple[Array, Array]:
         """Return leave-one-out errors and leverages.
 
         Parameters
         ----------
-        shrunk : array of shape (k, n_ridges)
-            ``alpha / (s^2 + alpha)`` of each ridge.
+        filters : Filters
+            Of k directions.
 
         Returns
         -------
-        errors : array of shape (n_rows, n_ridges, n_targets)
+        errors : array of shape (n_rows, n_filters, n_targets)
             Target minus the prediction without the row.
-        leverages : array of shape (n_rows, n_ridges)
+        leverages : array of shape (n_rows, n_filters)
             Share of a row in its own prediction.
         """
-        share = np.ones(len(self.U)) if self.weights is None else np.minimum(self.weights, 1.0)
-        squared = self.U**2
+
+    def truncated(self, rank: int) -> Self:
+        """Return the same rows with only the first `rank` directions."""
+        return replace(self, rows=self.rows[:, :rank], projected=self.projected[:rank])
+
+    def part(self, rows: slice) -> Self:
+        """Return some of the rows."""
+        return replace(
+            self, rows=self.rows[rows], targets=self.targets[rows], weights=self.weights[rows]
+        )
+
+    def sumsq(self, filters: Filters) -> Array:
+        """Return ``sum_i w_i error_i^2``, shape (n_filters, n_targets), in bounded memory."""
+        n_filters, n_targets = filters.shrunk.shape[1], self.targets.shape[1]
+        total = np.zeros((n_filters, n_targets))
+        step = max(1, 2**20 // (n_filters * n_targets))
+        for start in range(0, len(self.rows), step):
+            part = self.part(slice(start, start + step))
+            errors, _ = part.errors(filters)
+            with np.errstate(over="ignore"):
+                total += np.einsum("i,ijk,ijk->jk", part.weights, errors, errors)
+        return total
+
+    def _share(self) -> Array:
+        return np.minimum(self.weights, 1.0)
+
+    def _fitted(self, coefficients: Array) -> Array:
+        """Return rows times (k, n_filters, n_targets), shape (n_rows, n_filters, n_targets)."""
+        k, n_filters, n_targets = coefficients.shape
+        flat = self.rows @ coefficients.reshape(k, n_filters * n_targets)
+        return flat.reshape(len(self.rows), n_filters, n_targets)
+
+
+@dataclass(frozen=True)
+class ExactRows(LooRows):
+    """Left singular vectors from the decomposition itself, orthonormal to rounding."""
+
+    def errors(self, filters: Filters) -> tuple[Array, Array]:
+        """Sum what is shrunk away; what U does not span is exactly zero where it spans all."""
+        share, squared = self._share(), self.rows**2
         outside = 1.0 - share * (squared.sum(axis=1) + self.constant)
         spanned = outside < SMALLEST_COMPLEMENT
-        left = np.where(spanned[:, None], 0.0, self.targets - self.U @ self.projected)
-        complement = np.where(spanned, 0.0, outside)[:, None] + share[:, None] * (squared @ shrunk)
-        n_ridges, n_targets = shrunk.shape[1], self.targets.shape[1]
-        filtered = shrunk[:, :, None] * self.projected[:, None, :]
-        fitted = self.U @ filtered.reshape(len(shrunk), n_ridges * n_targets)
-        residual = left[:, None, :] + fitted.reshape(len(self.U), n_ridges, n_targets)
+        left = np.where(spanned[:, None], 0.0, self.targets - self.rows @ self.projected)
+        complement = np.where(spanned, 0.0, outside)[:, None]
+        complement = complement + share[:, None] * (squared @ filters.shrunk)
+        kept_out = filters.shrunk[:, :, None] * self.projected[:, None, :]
+        residual = left[:, None, :] + self._fitted(kept_out)
         safe = np.maximum(complement, np.finfo(float).tiny)
         return residual / safe[:, :, None], 1.0 - complement
 
-    def sumsq(self, shrunk: Array) -> Array:
-        """Return ``sum_i w_i error_i^2``, shape (n_ridges, n_targets), in bounded memory."""
-        n_ridges, n_targets = shrunk.shape[1], self.targets.shape[1]
-        total = np.zeros((n_ridges, n_targets))
-        step = max(1, 2**20 // (n_ridges * n_targets))
-        for start in range(0, len(self.U), step):
-            part = self.part(slice(start, start + step))
-            errors, _ = part.errors(shrunk)
-            w = np.ones(len(errors)) if part.weights is None else part.weights
-            with np.errstate(over="ignore"):
-                total += np.einsum("i,ijk,ijk->jk", w, errors, errors)
-        return total
+
+@dataclass(frozen=True)
+class ProjectedRows(LooRows):
+    """Rows of A in the basis of right singular vectors, relative to the largest value.
+
+    Attributes
+    ----------
+    s : array of shape (k,)
+        Relative singular values.
+    """
+
+    s: Array
+
+    def truncated(self, rank: int) -> Self:
+        """Return the same rows with only the first `rank` directions."""
+        return replace(super().truncated(rank), s=self.s[:rank])
+
+    def errors(self, filters: Filters) -> tuple[Array, Array]:
+        """Subtract fit and leverage; what rounding hides is infinite."""
+        residual, leverage = self.fit(filters)
+        return loo_errors(residual, 1.0 - leverage), leverage
+
+    def fit(self, filters: Filters) -> tuple[Array, Array]:
+        """Return residuals and leverages; noise in tiny directions is damped, not divided by."""
+        leverage = self.rows**2 @ filters.inverse + self.constant
+        leverage *= self._share()[:, None]
+        weighted = self.s[:, None] * self.projected
+        residual = self.targets[:, None, :] - self._fitted(
+            filters.inverse[:, :, None] * weighted[:, None, :]
+        )
+        return residual, leverage

@@ -16,7 +16,7 @@ from solvenet.linalg.factor import (
     triangular_inverse,
     triangular_solve,
 )
-from solvenet.linalg.leave_one_out import SMALLEST_COMPLEMENT
+from solvenet.linalg.leave_one_out import loo_errors
 from solvenet.linalg.regularization import TIE, SelectionCurve, descend, pick
 from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral_from_gram
 
@@ -112,8 +112,8 @@ class CholeskyFactorization(Factorization):
                 return float("inf")
             whitened = triangular_solve(L, columns)
             leverage = np.einsum("ij,ij->j", whitened, whitened) + facts.constant_leverage
-            errors = B - A @ cholesky_solve(L, self.cross)
-            errors /= np.maximum(1.0 - share * leverage, SMALLEST_COMPLEMENT)[:, None]
+            residual = B - A @ cholesky_solve(L, self.cross)
+            errors = loo_errors(residual, 1.0 - share * leverage)
             value = float(facts.score(np.einsum("i,ij->j", kept.weights, errors**2)))
             if value <= best * (1 + TIE):
                 best = min(best, value)

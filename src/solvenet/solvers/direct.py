@@ -12,7 +12,7 @@ import numpy as np
 from solvenet.engine import reduce_rows
 from solvenet.errors import InvalidDataError
 from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
-from solvenet.linalg.leave_one_out import LeftRows
+from solvenet.linalg.leave_one_out import ExactRows
 from solvenet.linalg.rank import GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
 from solvenet.reductions import GramReduction, QRReduction, Reduction
 from solvenet.solvers._base import Needs, Solver, Supports
@@ -102,7 +102,7 @@ class SVD(Solver):
             index, _ = problem.rows_to_keep()
             if reflector is not None:
                 U = reflect(reflector, np.concatenate([np.zeros((1, U.shape[1])), U]))
-            left = LeftRows(
+            left = ExactRows(
                 U[index] / root[index, None],
                 kept.B - mean_B,
                 projected,

@@ -12,7 +12,14 @@ from solvenet.linalg.factor import (
     symmetric_eigen,
     thin_svd,
 )
-from solvenet.linalg.leave_one_out import LeftRows
+from solvenet.linalg.leave_one_out import (
+    ExactRows,
+    Filters,
+    LooRows,
+    ProjectedRows,
+    cutoff_filters,
+    ridge_filters,
+)
 from solvenet.linalg.rank import EPS, condition_number, numerical_rank
 from solvenet.linalg.regularization import (
     SelectionCurve,
@@ -162,9 +169,8 @@ class SpectralFactorization(Factorization):
         Squared norm of B outside the span of U.
     rank : int
         Directions kept; the others are treated as zero.
-    left : LeftRows or None
-        Left singular vectors at the kept rows, where the solver had the whole matrix;
-        otherwise they are computed from the kept rows.
+    left : ExactRows or None
+        Left singular vectors at the kept rows, where the solver had the whole matrix.
     """
 
     singular_values: Array = field(repr=False)
@@ -172,7 +178,7 @@ class SpectralFactorization(Factorization):
     projected: Array = field(repr=False)
     outside: Array = field(repr=False)
     rank: int
-    left: LeftRows | None = field(default=None, repr=False)
+    left: ExactRows | None = field(default=None, repr=False)
 
     def truncated(self, rcond: float) -> SpectralFactorization:
         """Return the same factorisation with only the directions above ``rcond * s1``."""
@@ -217,34 +223,39 @@ class SpectralFactorization(Factorization):
     def choose_ridge(self) -> SelectionCurve:
         """Return the curve of leave-one-out errors over alpha, with the choice."""
         ratios = ratio_grid(self.resolution)
-        s2 = self._relative()[:, None] ** 2
-        return self._curve("alpha", self.alpha(1.0) * ratios, ratios / (s2 + ratios))
+        return self._curve("alpha", self.alpha(1.0) * ratios, self.filters(ratios))
 
     def choose_cutoff(self) -> SelectionCurve:
         """Return the curve of leave-one-out errors over rcond, with the choice."""
         s = self._relative()
         cutoffs = np.geomspace(max(s[-1:].min(initial=1.0), EPS) / 2, 0.99, CUTOFFS)
-        return self._curve("rcond", cutoffs, (s[:, None] <= cutoffs).astype(np.float64))
+        return self._curve("rcond", cutoffs, cutoff_filters(s, cutoffs))
 
-    def _curve(self, parameter: str, values: Array, shrunk: Array) -> SelectionCurve:
-        left = self.left_rows()
-        scores = self.facts.score(left.sumsq(shrunk))
-        return SelectionCurve(parameter, values, scores, pick(scores), len(left.U))
+    def _curve(self, parameter: str, values: Array, filters: Filters) -> SelectionCurve:
+        rows = self.loo_rows()
+        scores = self.facts.score(rows.sumsq(filters))
+        return SelectionCurve(parameter, values, scores, pick(scores), len(rows.rows))
 
-    def left_rows(self, kept: KeptRows | None = None) -> LeftRows:
-        """Return the left singular vectors at some rows, by default at the kept ones."""
-        if kept is None:
-            if self.left is not None:
-                return self.left.truncated(self.rank)
-            kept = self.facts.rows_to_choose_by
-        s = self.singular_values[: self.rank]
-        basis = self.right_vectors[:, : self.rank] / np.where(s > 0, s, np.inf)
-        return LeftRows(
-            (kept.A - self.facts.mean_A) @ basis,
+    def filters(self, ratios: Array) -> Filters:
+        """Return what these ridges do to the kept directions."""
+        return ridge_filters(self._relative(), ratios)
+
+    def loo_rows(self) -> LooRows:
+        """Return what leave-one-out needs of the kept rows, exact where it is known."""
+        if self.left is not None:
+            return self.left.truncated(self.rank)
+        return self.projected_rows(self.facts.rows_to_choose_by)
+
+    def projected_rows(self, kept: KeptRows) -> ProjectedRows:
+        """Return any rows in the basis of the kept right singular vectors."""
+        V = self.right_vectors[:, : self.rank] / (self.largest or 1.0)
+        return ProjectedRows(
+            (kept.A - self.facts.mean_A) @ V,
             kept.B - self.facts.mean_B,
             self.projected[: self.rank],
             self.facts.constant_leverage,
             kept.weights,
+            self._relative(),
         )
 
 

@@ -52,7 +52,8 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
 
     Notes
     -----
-    ``e_i / (1 - h_i)`` with ``h_i = ||(a_i - mean) P||^2``. *Cost:* one pass,
+    ``e_i / (1 - h_i)`` with ``h_i = ||(a_i - mean) P||^2``, where leverages above
+    ``1 - 1e-8``, which rounding hides, count as that. *Cost:* one pass,
     ``2 n_rows n_cols k`` flops.
     """
     problem = make_problem(A, B, 0.0, None, False, weights, None)
@@ -60,21 +61,21 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
     predictions = np.empty((n_rows, n_targets))
     leverages = np.empty(n_rows)
     factorization = result.factorization
-    root = None if isinstance(factorization, SpectralFactorization) else result.covariance_root()
+    spectral = factorization if isinstance(factorization, SpectralFactorization) else None
+    root = None if spectral is not None else result.covariance_root()
     W = result.coef.reshape(len(result.coef), -1)
-    for rows, block, targets, w in problem.blocks():
-        if isinstance(factorization, SpectralFactorization):
-            left = factorization.left_rows(_kept(block, targets, w))
-            errors, h = left.errors(_shrunk(factorization, factorization.ratio(result.alpha)))
-            predictions[rows], leverages[rows] = targets - errors[:, 0], h[:, 0]
+    for rows, block, targets, weights in problem.blocks():
+        w = np.ones(len(block)) if weights is None else weights
+        residual = targets - block @ W - result.intercept
+        if spectral is not None:
+            filters = spectral.filters(np.array([factorization.ratio(result.alpha)]))
+            h = spectral.projected_rows(KeptRows(block, targets, w)).fit(filters)[1][:, 0]
         else:
             whitened = (block - result.column_means) @ root
             h = np.einsum("ij,ij->i", whitened, whitened) + factorization.facts.constant_leverage
-            h *= 1.0 if w is None else np.minimum(w, 1.0)
-            residual = targets - block @ W - result.intercept
-            residual /= np.maximum(1.0 - h, SMALLEST_COMPLEMENT)[:, None]
-            predictions[rows] = targets - residual
-            leverages[rows] = h
+            h *= np.minimum(w, 1.0)
+        predictions[rows] = targets - residual / np.maximum(1.0 - h, SMALLEST_COMPLEMENT)[:, None]
+        leverages[rows] = h
     return LeaveOneOut(predictions, leverages)
 
 
@@ -111,22 +112,11 @@ def loo_curve(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> Se
         raise UnsupportedProblemError(msg)
     problem: Problem = make_problem(A, B, 0.0, None, False, weights, None)
     ratios = ratio_grid(factorization.resolution)
-    shrunk = _shrunk(factorization, ratios)
+    filters = factorization.filters(ratios)
     sumsq = np.zeros((len(ratios), problem.B.shape[1]))
-    for _, block, targets, w in problem.blocks():
-        sumsq += factorization.left_rows(_kept(block, targets, w)).sumsq(shrunk)
+    for _, block, targets, weights in problem.blocks():
+        w = np.ones(len(block)) if weights is None else weights
+        sumsq += factorization.projected_rows(KeptRows(block, targets, w)).sumsq(filters)
     scores = null_model_score(sumsq, factorization.facts.total_sumsq)
     values = factorization.alpha(1.0) * ratios
     return SelectionCurve("alpha", values, scores, pick(scores), len(problem.B))
-
-
-def _shrunk(factorization: SpectralFactorization, ratios: Array | float) -> Array:
-    """Return ``alpha / (s^2 + alpha)``, shape (rank, n_ridges)."""
-    s = factorization.singular_values[: factorization.rank] / (factorization.largest or 1.0)
-    ratios = np.atleast_1d(ratios)
-    denominator = s[:, None] ** 2 + ratios
-    return ratios / np.where(denominator > 0, denominator, 1.0)
-
-
-def _kept(block: Array, targets: Array, weights: Array | None) -> KeptRows:
-    return KeptRows(block, targets, np.ones(len(block)) if weights is None else weights)
