@@ -238,9 +238,14 @@ def test_row_order_and_weights_do_not_matter(seed, order):
     shuffled = list(range(300))
     order.shuffle(shuffled)
     layers = [
-        SWIM().sample(X, Y, 30, activation=TANH, weights=weights, seed=seed),
+        SWIM().sample(X, Y, 30, activation=TANH, rows=row_set(X, Y, weights), seed=seed),
         SWIM().sample(
-            X[shuffled], Y[shuffled], 30, activation=TANH, weights=weights[shuffled], seed=seed
+            X[shuffled],
+            Y[shuffled],
+            30,
+            activation=TANH,
+            rows=row_set(X[shuffled], Y[shuffled], weights[shuffled]),
+            seed=seed,
         ),
         SWIM().sample(
             X.repeat(weights.astype(int), axis=0),

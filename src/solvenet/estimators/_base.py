@@ -114,17 +114,17 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
     ) -> tuple[HiddenMap, RowSet]:
         """Scale the inputs and sample the hidden layers; return the distinct rows as well."""
         scaling = scale_inputs(X, weights, self.scaling, clip=self.clip)
-        Z = scaling(X.astype(np.float64, copy=False))
-        distinct = row_set(Z, Y, weights)
+        distinct = row_set(X, Y, weights, inputs=scaling)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         widths = self._widths(len(distinct.index))
         layers = sample_layers(
             make_sampler(self.sampler),
-            Z,
+            X,
             Y,
             widths,
             activation=get_activation(self.activation),
-            weights=weights,
+            inputs=scaling,
+            rows=distinct,
             seed=seed,
             progress=lambda layer: report_step(context, self, f"sample layer {layer + 1}"),
         )

@@ -18,6 +18,7 @@ from solvenet.estimators._base import (
     with_uncertainty,
 )
 from solvenet.networks import SampledNetwork
+from solvenet.reductions import ColumnMoments
 from solvenet.solvers import Solver
 
 if TYPE_CHECKING:
@@ -63,10 +64,12 @@ class SampledNetworkBase(SampledBase):
     ) -> RowBlocks:
         """Sample, solve and store the network; return the features as row blocks."""
         lap = stopwatch()
-        deviation = np.sqrt(np.average((Y - Y.mean(axis=0)) ** 2, axis=0, weights=weights))
-        hidden, distinct = self._sample(
-            X_plain, Y / np.where(deviation > 0, deviation, 1.0), weights, context
-        )
+        # Targets of any unit guide the sampling alike.
+        moments = ColumnMoments(Y.shape[1])
+        moments.update(Y, weights=weights)
+        deviation = np.sqrt(moments.variance)
+        scaled = Y if len(deviation) == 1 else Y / np.where(deviation > 0, deviation, 1.0)
+        hidden, distinct = self._sample(X_plain, scaled, weights, context)
         sampling = lap()
         H = self._blocks(X_plain, hidden, Y.shape[1])
         features = lap()

@@ -200,7 +200,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         w = np.ones(len(codes)) if weights is None else weights
         if len(codes) > CALIBRATION_ROWS:
             # Every k-th row in canonical order: the choice does not depend on the order.
-            rows = row_set(self.hidden_.scaling(X), Y, weights)
+            rows = row_set(X, Y, weights, inputs=self.hidden_.scaling)
             step = -(-len(rows.index) // CALIBRATION_ROWS)
             at, w = rows.index[::step], rows.weights[::step]
             loo = leave_one_out(self.hidden_(X[at]), Y[at], self.result_, weights=w)

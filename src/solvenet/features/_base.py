@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.features.activations import Activation
     from solvenet.features.layers import DenseMap
+    from solvenet.features.rows import RowSet
 
 
 class FeatureMap(ABC):
@@ -46,7 +47,7 @@ class FeatureSampler(ABC):
         width: int,
         *,
         activation: Activation,
-        weights: Array | None = None,
+        rows: RowSet | None = None,
         previous: FeatureMap | None = None,
         seed: int = 0,
         layer: int = 0,
@@ -63,10 +64,11 @@ class FeatureSampler(ABC):
             Number of units.
         activation : Activation
             Function of the units, with the constants of their weights.
-        weights : array of shape (n_rows,), optional
-            Weights of the rows: as many repetitions.
+        rows : RowSet, optional
+            The distinct rows with their weights; by default all rows count once.
         previous : FeatureMap, optional
-            The layers before this one; the layer is sampled on its images of X.
+            What comes before this layer (scaling, other layers); the layer is sampled on
+            its images of X.
         seed, layer : int
             The weights are a function of the settings, the weighted set of rows, the
             seed and the layer's number alone.

@@ -11,6 +11,7 @@ import numpy as np
 from solvenet._validation import check_count
 from solvenet.features._base import FeatureMap, FeatureSampler
 from solvenet.features.activations import Activation
+from solvenet.features.rows import RowSet, row_set
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -165,6 +166,37 @@ class LayeredMap(FeatureMap):
         }
 
 
+@dataclass(frozen=True)
+class ComposedMap(FeatureMap):
+    """One map after another."""
+
+    first: FeatureMap
+    second: FeatureMap
+
+    @property
+    def n_features_in(self) -> int:  # type: ignore[override]
+        """Columns of the inputs of the first."""
+        return self.first.n_features_in
+
+    @property
+    def n_features_out(self) -> int:  # type: ignore[override]
+        """Columns of the second."""
+        return self.second.n_features_out
+
+    def __call__(self, X: Array) -> Array:
+        """Return the second map of the first."""
+        return self.second(self.first(X))
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of both, prefixed."""
+        maps = {"first": self.first, "second": self.second}
+        return {
+            f"{name}.{key}": array
+            for name, map_ in maps.items()
+            for key, array in map_.arrays().items()
+        }
+
+
 def sample_layers(
     sampler: FeatureSampler,
     X: Array,
@@ -173,6 +205,8 @@ def sample_layers(
     *,
     activation: Activation,
     weights: Array | None = None,
+    inputs: FeatureMap | None = None,
+    rows: RowSet | None = None,
     seed: int = 0,
     progress: Callable[[int], object] | None = None,
 ) -> LayeredMap:
@@ -188,6 +222,10 @@ def sample_layers(
         Units of each layer.
     activation : Activation
         Of every layer.
+    inputs : FeatureMap, optional
+        Scaling: the first layer is sampled on its images of X.
+    rows : RowSet, optional
+        The distinct rows of X and Y, where they are known already.
     seed : int, default=0
         Each layer draws from a stream of its own.
     progress : callable, optional
@@ -198,20 +236,25 @@ def sample_layers(
     LayeredMap
         The sampled layers.
     """
+    if rows is None:
+        rows = row_set(X, Y, weights, inputs=inputs)
     layers: tuple[DenseMap, ...] = ()
     for number, width in enumerate(widths):
-        layers += (
-            sampler.sample(
-                X,
-                Y,
-                check_count("layer width", width),
-                activation=activation,
-                weights=weights,
-                previous=LayeredMap(layers) if layers else None,
-                seed=seed,
-                layer=number,
-            ),
+        previous = inputs
+        if layers:
+            chain = LayeredMap(layers)
+            previous = chain if inputs is None else ComposedMap(inputs, chain)
+        layer = sampler.sample(
+            X,
+            Y,
+            check_count("layer width", width),
+            activation=activation,
+            rows=rows,
+            previous=previous,
+            seed=seed,
+            layer=number,
         )
+        layers += (layer,)
         if progress is not None:
             progress(number)
     return LayeredMap(layers)

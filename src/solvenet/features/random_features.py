@@ -16,6 +16,7 @@ from solvenet.features.layers import DenseMap
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.features.rows import RowSet
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class RandomFeatures(FeatureSampler):
         width: int,
         *,
         activation: Activation,
-        weights: Array | None = None,
+        rows: RowSet | None = None,
         previous: FeatureMap | None = None,
         seed: int = 0,
         layer: int = 0,
@@ -102,7 +103,7 @@ class FourierFeatures(FeatureSampler):
         width: int,
         *,
         activation: Activation,
-        weights: Array | None = None,
+        rows: RowSet | None = None,
         previous: FeatureMap | None = None,
         seed: int = 0,
         layer: int = 0,
@@ -138,7 +139,7 @@ class GivenFeatures(FeatureSampler):
         width: int,
         *,
         activation: Activation,
-        weights: Array | None = None,
+        rows: RowSet | None = None,
         previous: FeatureMap | None = None,
         seed: int = 0,
         layer: int = 0,

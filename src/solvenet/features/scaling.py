@@ -87,7 +87,13 @@ def scale_inputs(
 
 def _robust(X: Array, weights: Array | None, moments: ColumnMoments, varies: Array) -> InputScaling:
     """Center and scale by quartiles; bend the columns that reach far beyond them."""
-    quartiles = np.quantile(X, [0.25, 0.5, 0.75], axis=0, weights=weights, method="inverted_cdf")
+    # Column by column: sorting needs a copy, and one of a column is small.
+    quartiles = np.array(
+        [
+            np.quantile(column, [0.25, 0.5, 0.75], weights=weights, method="inverted_cdf")
+            for column in X.T
+        ]
+    ).T
     spread = (quartiles[2] - quartiles[0]) / _NORMAL_IQR
     robust = varies & (spread > 0)
     center = np.where(robust, quartiles[1], moments.mean)

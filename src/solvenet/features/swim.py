@@ -84,16 +84,16 @@ class SWIM(FeatureSampler):
         width: int,
         *,
         activation: Activation,
-        weights: Array | None = None,
+        rows: RowSet | None = None,
         previous: FeatureMap | None = None,
         seed: int = 0,
         layer: int = 0,
     ) -> DenseMap:
         """Draw the weights of one layer."""
-        floor = check_nonnegative(
-            *(("first_floor", self.first_floor) if previous is None else ("floor", self.floor))
-        )
-        rows = row_set(X, Y, weights)
+        name, floor = ("first_floor", self.first_floor) if layer == 0 else ("floor", self.floor)
+        floor = check_nonnegative(name, floor)
+        if rows is None:
+            rows = row_set(X, Y, inputs=previous)
         rng = stream(seed, "swim", layer)
         first, second, multiplicity = self._candidates(rows, width, rng, activation.symmetric)
         first, second = rows.index[first], rows.index[second]
@@ -111,9 +111,7 @@ class SWIM(FeatureSampler):
                 f"pairs of points; {len(chosen)} neurons are used."
             )
             warnings.warn(msg, FewPairsWarning, stacklevel=3)
-        start, end = X[first[chosen]], X[second[chosen]]
-        if previous is not None:
-            start, end = previous(start), previous(end)
+        start, end = _images(X, first[chosen], previous), _images(X, second[chosen], previous)
         length = distance[chosen][:, None]
         # Divided twice: the square of a tiny distance would underflow.
         W = activation.slope * ((end - start) / length) / length
@@ -151,16 +149,19 @@ def _pair_distances(
     distance, jump = np.empty(len(first)), np.empty(len(first))
     for at in range(0, len(first), step):
         part = slice(at, at + step)
-        start, end = X[first[part]], X[second[part]]
-        if previous is not None:
-            start, end = previous(start), previous(end)
-        difference = end - start
+        difference = _images(X, second[part], previous) - _images(X, first[part], previous)
         # Scaled by the largest entry: squares of tiny or huge numbers stay in range.
         size = np.abs(difference).max(axis=1, initial=0.0)
         difference /= np.where(size > 0, size, 1.0)[:, None]
         distance[part] = size * np.sqrt(np.einsum("ij,ij->i", difference, difference))
         jump[part] = np.abs(Y[second[part]] - Y[first[part]]).max(axis=1, initial=0.0)
     return distance, jump
+
+
+def _images(X: Array, index: Array, previous: FeatureMap | None) -> Array:
+    """Return the layer's inputs at some rows."""
+    rows = X[index].astype(np.float64, copy=False)
+    return rows if previous is None else previous(rows)
 
 
 def _density(distance: Array, jump: Array, floor: float) -> Array:
