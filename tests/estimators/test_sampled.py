@@ -93,8 +93,8 @@ def test_other_samplers_fit(sampler):
     assert SampledNetworkRegressor(100, sampler=sampler, random_state=0).fit(X, Y).score(X, Y) > 0.9
 
 
-def test_given_features_are_used_as_given():
-    W, b = RNG.standard_normal((3, 20)), RNG.standard_normal(20)
+def test_given_features_are_used_as_given(rng):
+    W, b = rng.standard_normal((3, 20)), rng.standard_normal(20)
     features = SampledFeatures(20, sampler=GivenFeatures(W, b), scaling=None).fit(X)
     assert np.allclose(features.transform(X), np.tanh(X @ W + b))
 
@@ -134,11 +134,11 @@ def test_regresses_a_real_table():
 
 
 @pytest.mark.parametrize("load", [load_iris, load_diabetes])
-def test_isotropic_scaling_is_invariant_to_rigid_motions_and_scaling(load):
+def test_isotropic_scaling_is_invariant_to_rigid_motions_and_scaling(load, rng):
     """Theorem 3 of the paper, to rounding (amplified by the condition of the solve)."""
     inputs, target = load(return_X_y=True)
     rotation = ortho_group.rvs(inputs.shape[1], random_state=0)
-    moved = 7.3 * (inputs @ rotation) + RNG.standard_normal(inputs.shape[1])
+    moved = 7.3 * (inputs @ rotation) + rng.standard_normal(inputs.shape[1])
     options = {"scaling": "isotropic", "random_state": 0, "alpha": 1e-3}
     one = SampledNetworkRegressor(100, **options).fit(inputs, target.astype(float))
     other = SampledNetworkRegressor(100, **options).fit(moved, target.astype(float))
@@ -216,8 +216,8 @@ def test_string_labels_probabilities_and_decision_function_agree():
     assert np.array_equal(model.decision_function(X).argmax(axis=1), proba.argmax(axis=1))
 
 
-def test_class_weight_moves_the_border():
-    rare = (RNG.random(400) < 0.1 * (1 + np.sign(Y))).astype(int)
+def test_class_weight_moves_the_border(rng):
+    rare = (rng.random(400) < 0.1 * (1 + np.sign(Y))).astype(int)
     plain = SampledNetworkClassifier(50, random_state=0).fit(X, rare).predict(X).mean()
     even = SampledNetworkClassifier(50, class_weight="balanced", random_state=0).fit(X, rare)
     assert even.predict(X).mean() > plain + 0.2

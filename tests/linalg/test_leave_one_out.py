@@ -27,12 +27,12 @@ def refitted(A, y, alpha, weights, intercept):
 @pytest.mark.parametrize("weighted", ["no", "repetitions", "tiny"])
 @pytest.mark.parametrize("shape", [(60, 8), (40, 40), (30, 80)])
 @pytest.mark.parametrize("ratio", [1e-8, 1e-3, 1.0])
-def test_equals_refitting(shape, weighted, intercept, ratio):
-    A = np.tanh(RNG.standard_normal((shape[0], 3)) @ RNG.standard_normal((3, shape[1])))
-    y = RNG.standard_normal(shape[0])
+def test_equals_refitting(shape, weighted, intercept, ratio, rng):
+    A = np.tanh(rng.standard_normal((shape[0], 3)) @ rng.standard_normal((3, shape[1])))
+    y = rng.standard_normal(shape[0])
     weights = {
         "no": np.ones(shape[0]),
-        "repetitions": RNG.integers(1, 4, shape[0]).astype(float),
+        "repetitions": rng.integers(1, 4, shape[0]).astype(float),
         "tiny": np.where(np.arange(shape[0]) % 3 == 0, 1e-6, 1.0),
     }[weighted]
     alpha = ratio * np.linalg.norm(A * np.sqrt(weights)[:, None], 2) ** 2
@@ -49,10 +49,10 @@ def test_equals_refitting(shape, weighted, intercept, ratio):
         assert (found.leverages < 1 + 1e-9).all()
 
 
-def test_near_interpolation_does_not_cancel():
+def test_near_interpolation_does_not_cancel(rng):
     """More columns than rows and almost no ridge: e / (1 - h) is 0 / 0 by subtraction."""
-    A = np.tanh(RNG.standard_normal((50, 2)) @ RNG.standard_normal((2, 60)) * 3)
-    y = RNG.standard_normal(50)
+    A = np.tanh(rng.standard_normal((50, 2)) @ rng.standard_normal((2, 60)) * 3)
+    y = rng.standard_normal(50)
     result = SVD().solve(A, y, alpha="auto", intercept=True)
     curve = result.curve
     for k in range(0, len(curve.values), 6):
@@ -61,11 +61,11 @@ def test_near_interpolation_does_not_cancel():
         assert curve.scores[k] == pytest.approx(score, rel=1e-6)
 
 
-def test_duplicate_rows_and_an_intercept():
+def test_duplicate_rows_and_an_intercept(rng):
     """Singular vectors of rounding noise must not contain the constant."""
-    A = np.tanh(RNG.standard_normal((40, 2)) @ RNG.standard_normal((2, 70)))
+    A = np.tanh(rng.standard_normal((40, 2)) @ rng.standard_normal((2, 70)))
     A[20:] = A[:20]
-    y = RNG.standard_normal(40)
+    y = rng.standard_normal(40)
     result = SVD().solve(A, y, alpha="auto", intercept=True)
     alpha = result.curve.values[len(result.curve.values) // 3]
     truth = refitted(A, y, alpha, np.ones(40), True)
@@ -75,11 +75,11 @@ def test_duplicate_rows_and_an_intercept():
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3, 0.3])
-def test_the_choice_is_as_good_as_hindsight(noise):
-    points = RNG.uniform(0, 1, (3000, 2))
-    A = np.tanh(points @ RNG.standard_normal((2, 200)) * 2 + RNG.uniform(-2, 2, 200))
+def test_the_choice_is_as_good_as_hindsight(noise, rng):
+    points = rng.uniform(0, 1, (3000, 2))
+    A = np.tanh(points @ rng.standard_normal((2, 200)) * 2 + rng.uniform(-2, 2, 200))
     truth = np.sin(points.sum(axis=1))
-    y = truth + noise * RNG.standard_normal(3000)
+    y = truth + noise * rng.standard_normal(3000)
     train, test = slice(0, 2000), slice(2000, None)
     errors = []
     for alpha in ("auto", *(10.0 ** np.arange(-24, 3, 1))):
@@ -88,20 +88,20 @@ def test_the_choice_is_as_good_as_hindsight(noise):
     assert errors[0] < 1.3 * min(errors[1:])
 
 
-def test_high_leverage_rows_ask_for_more_ridge():
+def test_high_leverage_rows_ask_for_more_ridge(rng):
     """GCV averages leverages and misses this; leave-one-out does not."""
     n = 400
-    A = 0.1 * RNG.standard_normal((n, 120))
+    A = 0.1 * rng.standard_normal((n, 120))
     A[:100, :100] += np.diag(np.full(100, 1.0))  # a hundred rows with a column of their own
-    y = A[:, 100:] @ RNG.standard_normal(20) + 0.5 * RNG.standard_normal(n)
+    y = A[:, 100:] @ rng.standard_normal(20) + 0.5 * rng.standard_normal(n)
     result = QR().solve(A, y, alpha="auto")
     leverage = leave_one_out(A, y, result).leverages
     assert leverage.max() < 0.9
     assert result.alpha > 1e-3 * np.linalg.norm(A, 2) ** 2
 
 
-def test_the_curve_over_all_rows_is_the_solvers_own_on_few():
-    A, y = RNG.standard_normal((80, 10)), RNG.standard_normal(80)
+def test_the_curve_over_all_rows_is_the_solvers_own_on_few(rng):
+    A, y = rng.standard_normal((80, 10)), rng.standard_normal(80)
     result = QR().solve(A, y, alpha="auto", intercept=True)
     curve = loo_curve(A, y, result)
     assert np.allclose(curve.values, result.curve.values)
@@ -110,8 +110,8 @@ def test_the_curve_over_all_rows_is_the_solvers_own_on_few():
     assert curve.n_rows == 80
 
 
-def test_a_curve_needs_a_spectrum():
-    A, y = RNG.standard_normal((80, 10)), RNG.standard_normal(80)
+def test_a_curve_needs_a_spectrum(rng):
+    A, y = rng.standard_normal((80, 10)), rng.standard_normal(80)
     result = NormalEquations(spectrum=False).solve(A, y, alpha=1.0)
     with pytest.raises(UnsupportedProblemError, match="kept no spectrum"):
         loo_curve(A, y, result)

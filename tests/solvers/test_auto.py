@@ -15,8 +15,8 @@ SMOOTH = np.tanh(POINTS @ RNG.standard_normal((2, 100)) * 2 + RNG.uniform(-2, 2,
 TARGET = np.sin(POINTS.sum(axis=1))
 
 
-def test_noisy_targets_need_the_gram_matrix_only():
-    result = Auto().solve(SMOOTH, TARGET + 0.1 * RNG.standard_normal(2000), alpha="auto")
+def test_noisy_targets_need_the_gram_matrix_only(rng):
+    result = Auto().solve(SMOOTH, TARGET + 0.1 * rng.standard_normal(2000), alpha="auto")
     assert result.solver == "NormalEquations"
     assert "resolves" in result.reason
     assert result.n_passes == 1
@@ -47,16 +47,16 @@ def test_without_a_ridge_nothing_is_squared():
     assert Auto().solve(SMOOTH, TARGET).solver == "QR"
 
 
-def test_the_solvers_agree_on_what_was_chosen():
-    y = TARGET + 0.01 * RNG.standard_normal(2000)
+def test_the_solvers_agree_on_what_was_chosen(rng):
+    y = TARGET + 0.01 * rng.standard_normal(2000)
     found = [s.solve(SMOOTH, y, alpha="auto") for s in (SVD(), QR(), NormalEquations(), Auto())]
     for result in found[1:]:
         assert result.alpha == pytest.approx(found[0].alpha, rel=10)
         assert np.allclose(SMOOTH @ result.coef, SMOOTH @ found[0].coef, atol=3e-3)
 
 
-def test_nothing_is_decided_by_block_size_or_threads(monkeypatch):
-    y = TARGET + 0.01 * RNG.standard_normal(2000)
+def test_nothing_is_decided_by_block_size_or_threads(monkeypatch, rng):
+    y = TARGET + 0.01 * rng.standard_normal(2000)
     solutions = []
     for rows in (2000, 611, 100):
         result = NormalEquations().solve(ArrayBlocks(SMOOTH, rows_per_block=rows), y, alpha=1e-3)
@@ -106,9 +106,9 @@ def test_stop_reasons_give_advice():
     assert not StopReason.BELOW_RESOLUTION.success
 
 
-def test_truncation_is_reported():
-    A = RNG.standard_normal((50, 3)) @ RNG.standard_normal((3, 6))
-    result = QR().solve(A, RNG.standard_normal(50))
+def test_truncation_is_reported(rng):
+    A = rng.standard_normal((50, 3)) @ rng.standard_normal((3, 6))
+    result = QR().solve(A, rng.standard_normal(50))
     assert result.stop_reason is StopReason.TRUNCATED
     assert result.rank == 3
 
@@ -124,8 +124,8 @@ def test_summary_and_dict_hold_the_facts():
     assert len(facts["singular_values"]) == 100
 
 
-def test_chosen_cutoff():
-    y = TARGET + 1e-3 * RNG.standard_normal(2000)
+def test_chosen_cutoff(rng):
+    y = TARGET + 1e-3 * rng.standard_normal(2000)
     result = QR().solve(SMOOTH, y, rcond="auto", intercept=True)
     assert result.curve.parameter == "rcond"
     assert 0 < result.rank < 60

@@ -1,0 +1,17 @@
+"""What the command line does, as functions."""
+
+from solvenet.commands._steps import Progress
+from solvenet.commands.demonstration import demo
+from solvenet.commands.fit import TASKS, TableFit, fit_table
+from solvenet.commands.use import TablePrediction, inspect_model, predict_table
+
+__all__ = [
+    "TASKS",
+    "Progress",
+    "TableFit",
+    "TablePrediction",
+    "demo",
+    "fit_table",
+    "inspect_model",
+    "predict_table",
+]

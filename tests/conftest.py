@@ -1,0 +1,20 @@
+"""Fixtures that many tests share."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> Iterator[None]:
+    """One BLAS thread a worker: results and times do not depend on the machine."""
+    with threadpool_limits(1):
+        yield

@@ -1,0 +1,159 @@
+"""Figures show the numbers that they are given."""
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+from solvenet import QR, NormalEquations, plots
+from solvenet.errors import InvalidDataError
+from solvenet.linalg.regularization import SelectionCurve
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def result():
+    rng = np.random.default_rng(0)
+    A = rng.standard_normal((200, 40)) * np.logspace(0, -6, 40)
+    return QR().solve(A, A[:, 0] + 0.1 * rng.standard_normal(200), alpha="auto")
+
+
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_spectrum_shows_values_ridge_and_rank(result):
+    ax = plots.plot_spectrum(result)
+    s = result.singular_values
+    curve = ax.lines[0]
+    np.testing.assert_allclose(curve.get_ydata(), s / s[0])
+    above = int((s > np.sqrt(result.alpha)).sum())
+    assert 0 < above < 40
+    assert f"rank {above} of 40" in legend(ax)
+    level = np.sqrt(result.alpha) / s[0]
+    assert ax.lines[1].get_ydata()[0] == pytest.approx(level)
+    assert legend(ax)[0] == f"ridge: {level:.0e} of the largest"
+    assert ax.get_yscale() == "log"
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+def test_spectrum_of_a_truncated_solution_shows_the_cutoff():
+    A = np.diag(np.logspace(0, -9, 10))
+    ax = plots.plot_spectrum(QR().solve(A, np.ones(10), rcond=1e-4))
+    assert legend(ax) == ["cutoff: 1e-04 of the largest", "rank 4 of 10"]
+
+
+def test_spectrum_that_was_not_kept_is_refused():
+    rng = np.random.default_rng(0)
+    result = NormalEquations(spectrum=False).solve(rng.random((50, 5)), rng.random(50), alpha=0.1)
+    with pytest.raises(InvalidDataError, match=r"kept no spectrum .* QR, SVD or NormalEq"):
+        plots.plot_spectrum(result)
+
+
+def test_selection_marks_the_choice(result):
+    ax = plots.plot_selection(result.curve)
+    (choice,) = [line for line in ax.lines if line.get_marker() == "o"]
+    assert choice.get_xdata()[0] == result.curve.value
+    assert choice.get_ydata()[0] == result.curve.score
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_selection_leaves_out_the_far_worse_end():
+    values = np.logspace(-9, 0, 10)
+    scores = np.array([1e6, 1e6, 1e6, 1e6, 5.0, 0.5, 0.1, 0.2, 0.9, 1.0])
+    ax = plots.plot_selection(SelectionCurve("alpha", values, scores, 6, 100))
+    assert ax.lines[0].get_xdata()[0] == values[2]
+
+
+def test_predictions_are_drawn_on_equal_scales():
+    y = np.linspace(-1, 5, 50)
+    ax = plots.plot_predictions(y, y + 0.5, np.full(50, 0.2))
+    offsets = ax.collections[-1].get_offsets()
+    np.testing.assert_allclose(offsets[:, 1] - offsets[:, 0], 0.5)
+    assert ax.get_xlim() == ax.get_ylim()
+    assert set(legend(ax)) == {"perfect", "two standard deviations"}
+
+
+def test_many_predictions_are_thinned():
+    y = np.random.default_rng(0).random(10_000)
+    ax = plots.plot_predictions(y, y)
+    assert 1000 <= len(ax.collections[-1].get_offsets()) <= 2000
+
+
+def test_confusion_counts():
+    true = np.array(["a", "a", "a", "b", "b"])
+    predicted = np.array(["a", "a", "b", "b", "b"])
+    ax = plots.plot_confusion(true, predicted, labels=["a", "b", "c"])
+    assert {text.get_position(): text.get_text() for text in ax.texts} == {
+        (0, 0): "2",
+        (1, 0): "1",
+        (1, 1): "2",
+    }
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+    shade = ax.images[0].get_array()[..., 3]
+    np.testing.assert_allclose(shade, [[2 / 3, 1 / 3, 0], [0, 1, 0], [0, 0, 0]])
+
+
+def test_confusion_of_many_classes_has_no_numbers():
+    labels = np.arange(20)
+    assert len(plots.plot_confusion(labels, labels).texts) == 0
+
+
+def test_calibration_points_are_shares_of_right_rows():
+    confidence = np.repeat([0.6, 0.9], 100)
+    right = np.r_[np.arange(100) < 55, np.arange(100) < 95]
+    ax = plots.plot_calibration(confidence, right, n_bins=2)
+    points = ax.lines[1]
+    np.testing.assert_allclose(points.get_xdata(), [0.6, 0.9])
+    np.testing.assert_allclose(points.get_ydata(), [0.55, 0.95])
+
+
+def test_coverage_of_right_deviations_is_the_diagonal():
+    error = np.random.default_rng(0).standard_normal(20_000)
+    ax = plots.plot_coverage(error, np.zeros(20_000), np.ones(20_000))
+    line = ax.lines[1]
+    np.testing.assert_allclose(line.get_ydata(), line.get_xdata(), atol=0.015)
+    small = plots.plot_coverage(error, np.zeros(20_000), np.full(20_000, 0.5)).lines[1]
+    assert small.get_ydata()[90] < 0.7
+
+
+@pytest.mark.parametrize(("true", "predicted"), [([1.0], [1.0, 2.0]), ([], []), ([[1.0]], [[1.0]])])
+def test_arrays_that_do_not_fit_are_refused(true, predicted):
+    for plot in (plots.plot_predictions, plots.plot_confusion, plots.plot_calibration):
+        with pytest.raises(InvalidDataError, match="two one-dimensional ones"):
+            plot(true, predicted)
+
+
+def test_given_axes_are_used(result):
+    _, ax = plt.subplots()
+    assert plots.plot_spectrum(result, ax) is ax
+    assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("solvenet.plots, solvenet.analysis", "matplotlib pandas polars pyarrow click rich torch"),
+        # scikit-learn itself loads pandas and rich where they are installed.
+        (
+            "solvenet.report, solvenet.commands, solvenet.cli",
+            "matplotlib polars click jinja2 torch",
+        ),
+    ],
+)
+def test_import_loads_no_figures_and_no_command_line(modules, heavy):
+    code = f"import sys, {modules}; print(*set({heavy.split()}) & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
