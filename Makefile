@@ -27,7 +27,7 @@ demo: $(VENV)/.demo
 	$(BIN)/solvenet demo
 
 test: $(TEST_STAMPS)
-	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 $(PYTEST_ARGS)
+	SCIPY_ARRAY_API=1 $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 $(PYTEST_ARGS)
 
 setup: $(TEST_STAMPS) $(VENV)/.docs
 

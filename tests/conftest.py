@@ -1,10 +1,14 @@
 """Fixtures that many tests share."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
+
+# scikit-learn's array API dispatch wants it, before SciPy is imported.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_predictions_are_equal_bit_for_bit(activation, scaling, tmp_path):
         {"size": [6]},
         {"activation": Activation("tanh", ACTIVATIONS["tanh"].function, 1.0, 0.5)},
     ],
-    ids=str,
+    ids=lambda options: ",".join(options),
 )
 @pytest.mark.parametrize("wide", [False, True])
 def test_settings_and_attributes_come_back(options, wide, tmp_path):
