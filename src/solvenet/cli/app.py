@@ -68,7 +68,7 @@ class _Width(click.ParamType):  # type: ignore[type-arg]
 @click.group(cls=_App, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="solvenet", message="solvenet %(version)s")
 def app() -> None:
-    r"""Neural networks that are solved, not trained.
+    """Neural networks that are solved, not trained.
 
     Give a table, get a fitted network in seconds, with its accuracy, its conditioning and
     a file that can be used elsewhere.
