@@ -49,8 +49,10 @@ def main() -> None:
         return
     for rows in (20_000, 100_000, 500_000, 1_000_000):
         subprocess.run(
-            [sys.executable, __file__, "--rows", str(rows), "--width", str(options.width)]
-            + ["--limit", options.limit],
+            [
+                *(sys.executable, __file__, "--rows", str(rows)),
+                *("--width", str(options.width), "--limit", options.limit),
+            ],
             check=True,
         )
 

@@ -42,8 +42,8 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 def one_split(table, target, seed: int, *, classify: bool) -> tuple[float, float, float]:
     """Return the linear model's score, ours, and our seconds."""
-    classes, counts = np.unique(target, return_counts=True) if classify else (None, None)
-    stratify = target if classify and counts.min() > 1 else None
+    every_class_twice = classify and np.unique(target, return_counts=True)[1].min() > 1
+    stratify = target if every_class_twice else None
     train, test = train_test_split(
         np.arange(len(target)), test_size=0.2, random_state=seed, stratify=stratify
     )

@@ -9,7 +9,13 @@ __version__ = version("solvenet")
 _HOMES = {
     "solvers": ["QR", "SVD", "Auto", "NormalEquations", "SolveResult", "StopReason"],
     "features": ["SWIM", "Activation", "FourierFeatures", "GivenFeatures", "RandomFeatures"],
-    "estimators": ["SampledFeatures", "SampledNetworkClassifier", "SampledNetworkRegressor"],
+    "estimators": [
+        "SampledFeatures",
+        "SampledNetworkClassifier",
+        "SampledNetworkRegressor",
+        "TableEncoder",
+    ],
+    "onnx_export": ["to_onnx"],
     "persistence": ["load", "save"],
 }
 _WHERE = {name: room for room, names in _HOMES.items() for name in names}

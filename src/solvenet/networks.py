@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solvenet.blocks.planning import rows_per_block
 from solvenet.features import FeatureMap, InputScaling, LayeredMap
+from solvenet.linalg.products import multiply
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -44,12 +46,39 @@ class HiddenMap(FeatureMap):
         """Columns of the features."""
         return self.layers.n_features_out + (self.skip != 0) * self.n_features_in
 
-    def __call__(self, X: Array) -> Array:
-        """Return the features."""
-        H = self.layers(self.scaling(X))
-        if self.skip == 0:
-            return H
-        return np.concatenate([H, self.skip * self.scaling.straight(X)], axis=1)
+    def __call__(self, X: Array, *, out: Array | None = None) -> Array:
+        """Return the features, in `out` if it is given."""
+        X = X.astype(np.float64, copy=False)
+        Z = self.scaling(X)
+        for layer in self.layers.layers[:-1]:
+            Z = layer(Z)
+        parts = [Z, np.ones((len(X), 1))]
+        if self.skip:
+            parts.append(self.scaling.straight(X))
+        H = multiply(np.concatenate(parts, axis=1), self._last_weights, out=out)
+        last = self.layers.layers[-1]
+        units = H[:, : last.n_features_out]
+        values = last.activation.function(units)
+        if values is not units:
+            units[...] = values
+        return H
+
+    @cached_property
+    def _last_weights(self) -> Array:
+        """Weights of the last layer, its biases, and a diagonal that passes inputs on.
+
+        All features are one product into one block of memory: touching memory costs more
+        than the few products with zeros.
+        """
+        last = self.layers.layers[-1]
+        weights = np.concatenate([last.weights, last.biases[None]])
+        if not self.skip:
+            return weights
+        n_in, width = self.n_features_in, last.n_features_out
+        out = np.zeros((len(weights) + n_in, width + n_in))
+        out[: len(weights), :width] = weights
+        out[len(weights) :, width:] = self.skip * np.eye(n_in)
+        return out
 
     def arrays(self) -> dict[str, Array]:
         """Return the arrays of the scaling and of every layer."""

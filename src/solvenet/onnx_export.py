@@ -77,11 +77,6 @@ def to_onnx(
         same column), ``n_rows`` compared, ``sample`` ("given" or "drawn"), ``dtype``,
         ``opset``, ``inputs``, ``outputs`` (names) and ``n_bytes``.
 
-    Warns
-    -----
-    ExportAccuracyWarning
-        The relative error is above 1e-6.
-
     Raises
     ------
     MissingExtraError
@@ -92,6 +87,11 @@ def to_onnx(
         A sample of the wrong shape.
     OSError
         The file cannot be written.
+
+    Warns
+    -----
+    ExportAccuracyWarning
+        The relative error is above 1e-6.
 
     Notes
     -----

@@ -69,15 +69,19 @@ def test_gram(cuts, weighted, center, order):
     pieces = parts(make, cuts, weights)
     order.shuffle(pieces)
     total = merged(make, pieces)
+    weight = total.weight
+    found = total.products()
     w = np.ones(N) if weights is None else weights
     mean_A, mean_B = (np.average(X, axis=0, weights=w) * center for X in (A, B))
     Ac, Bc = (A - mean_A) * np.sqrt(w)[:, None], (B - mean_B) * np.sqrt(w)[:, None]
     # Offsets of a column cost nothing: the tolerance is relative to the centred columns.
-    size = np.linalg.norm(Ac, axis=0)
-    assert np.abs((total.gram() - Ac.T @ Ac) / np.outer(size, size)).max() < 1e-9
-    assert np.abs((total.AB - Ac.T @ Bc) / np.outer(size, np.linalg.norm(Bc, axis=0))).max() < 1e-9
-    assert np.allclose(total.BB, (Bc**2).sum(axis=0), rtol=1e-12)
-    assert np.isclose(total.weight, w.sum())
+    size, size_B = np.linalg.norm(Ac, axis=0), np.linalg.norm(Bc, axis=0)
+    assert np.abs((found.gram() - Ac.T @ Ac) / np.outer(size, size)).max() < 1e-9
+    assert np.abs((found.AB - Ac.T @ Bc) / np.outer(size, size_B)).max() < 1e-9
+    assert np.allclose(found.BB, size_B**2, rtol=1e-9)
+    assert np.allclose(found.mean_A, mean_A, rtol=1e-12)
+    assert np.allclose(found.mean_B, mean_B, rtol=1e-12)
+    assert np.isclose(weight, w.sum())
 
 
 @given(cuts=splits, weighted=st.booleans(), order=st.randoms())

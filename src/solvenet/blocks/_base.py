@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +31,7 @@ class RowBlocks(ABC):
     n_passes : int or None
         How often :meth:`blocks` may be called; None means without limit.
     fresh : bool
-        Whether blocks that are no views were made for the caller, who may overwrite them.
+        Whether blocks of :meth:`stream` are made for the caller, who may overwrite them.
     """
 
     shape: tuple[int, int]
@@ -44,20 +43,19 @@ class RowBlocks(ABC):
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)`` in row order; blocks must not be written to."""
 
-    def deferred(self) -> Iterator[tuple[slice, Callable[[], Array]]]:
-        """Yield ``(rows, make)`` in row order, where ``make()`` gives the block.
+    def stream(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` like :meth:`blocks`, for one who looks at each block once.
 
-        What is computed on the fly is computed by ``make``, so that threads can share the
-        work while one of them reads the rows.
+        The memory of a block may be used again for the next one; if the source is
+        `fresh`, the caller may write to it.
         """
-        for rows, block in self.blocks():
-            yield rows, partial(_itself, block)
+        yield from self.blocks()
 
     def matmat(self, V: Array) -> Array:
         """Return ``A @ V``, shape (n_rows, k), for `V` of shape (n_cols, k) or (n_cols,)."""
         V = self._conform("V", V, self.shape[1])
         out = np.empty((self.shape[0], *V.shape[1:]), np.result_type(self.dtype, V))
-        for rows, block in self.blocks():
+        for rows, block in self.stream():
             out[rows] = block @ V
         return out
 
@@ -65,14 +63,14 @@ class RowBlocks(ABC):
         """Return ``A.T @ U``, shape (n_cols, k), for `U` of shape (n_rows, k) or (n_rows,)."""
         U = self._conform("U", U, self.shape[0])
         out = np.zeros((self.shape[1], *U.shape[1:]), np.result_type(self.dtype, U))
-        for rows, block in self.blocks():
+        for rows, block in self.stream():
             out += block.T @ U[rows]
         return out
 
     def gram(self) -> Array:
         """Return ``A.T @ A`` in float64, shape (n_cols, n_cols)."""
         out = np.zeros((self.shape[1], self.shape[1]))
-        for _, block in self.blocks():
+        for _, block in self.stream():
             block = block.astype(np.float64, copy=False)
             out += block.T @ block
         return out
@@ -99,7 +97,7 @@ class RowBlocks(ABC):
             )
             raise MemoryLimitError(msg)
         out = np.empty(self.shape, self.dtype)
-        for rows, block in self.blocks():
+        for rows, block in self.stream():
             out[rows] = block
         return out
 
@@ -125,7 +123,3 @@ class RowBlocks(ABC):
             )
             raise InvalidDataError(msg)
         return V
-
-
-def _itself(block: Array) -> Array:
-    return block

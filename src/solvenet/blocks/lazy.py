@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,16 +37,13 @@ class _Derived(RowBlocks):
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)`` of the changed matrix."""
-        for rows, make in self.deferred():
-            yield rows, make()
+        for rows, block in self._source.blocks():
+            yield rows, self._change(rows, block)
 
-    def deferred(self) -> Iterator[tuple[slice, Callable[[], Array]]]:
-        """Yield ``(rows, make)``; the change is part of ``make``."""
-        for rows, make in self._source.deferred():
-            yield rows, partial(self._made, rows, make)
-
-    def _made(self, rows: slice, make: Callable[[], Array]) -> Array:
-        return self._change(rows, make())
+    def stream(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` of the changed matrix, each to be looked at once."""
+        for rows, block in self._source.stream():
+            yield rows, self._change(rows, block)
 
 
 class MappedBlocks(_Derived):
@@ -64,6 +60,9 @@ class MappedBlocks(_Derived):
         Columns of the result.
     dtype : dtype, default=float64
         Dtype of the result.
+    into : bool, default=False
+        Whether the function takes ``out``, memory for its result. Touching new memory can
+        cost more than the features themselves.
 
     Examples
     --------
@@ -78,17 +77,30 @@ class MappedBlocks(_Derived):
     def __init__(
         self,
         source: RowBlocks,
-        function: Callable[[Array], Array],
+        function: Callable[..., Array],
         n_cols: int,
         *,
         dtype: np.dtype[np.floating] | type[np.floating] = np.float64,
+        into: bool = False,
     ) -> None:
         super().__init__(source, check_count("n_cols", n_cols), np.dtype(dtype))
         self._function = function
+        self._into = into
 
     def _change(self, rows: slice, block: Array) -> Array:
         out = np.asarray(self._function(block), dtype=self.dtype)
-        return out.copy() if out is block else out
+        return out.copy() if np.may_share_memory(out, block) else out
+
+    def stream(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)``; a function that can write to given memory reuses it."""
+        if not self._into:
+            yield from super().stream()
+            return
+        memory = np.empty((0, self.shape[1]), dtype=self.dtype)
+        for rows, block in self._source.stream():
+            if len(block) > len(memory):
+                memory = np.empty((len(block), self.shape[1]), dtype=self.dtype)
+            yield rows, self._function(block, out=memory[: len(block)])
 
 
 class WithIntercept(_Derived):

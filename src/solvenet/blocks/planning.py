@@ -12,10 +12,13 @@ BLOCK_BYTES = 16 * 2**20
 KEEP_BYTES = 2**30
 """Feature matrices above this are recomputed block by block rather than kept."""
 
+CACHE_BYTES = 4 * 2**20
+"""Blocks of this size stay in a processor's cache between one operation and the next."""
+
 MINIMUM_ROWS = 64
 
 BLOCKS_AT_ONCE = 6
-"""Blocks that exist at the same time: two stripes work on one and its copies."""
+"""Blocks that exist at the same time: a block of features, its inputs and its copies."""
 
 STATE_TRIANGLES = 12
 """Size of the largest solver state, in squares of the number of columns."""
@@ -27,6 +30,15 @@ ROWS_TO_CHOOSE_BY = 2000
 def rows_per_block(n_cols: int, itemsize: int = 8, block_bytes: int = BLOCK_BYTES) -> int:
     """Return how many rows of `n_cols` numbers fit into `block_bytes` (at least one)."""
     return max(1, block_bytes // max(1, n_cols * itemsize))
+
+
+def _feature_rows(n_cols: int, block_bytes: int) -> int:
+    """Return the rows of a block of features: within the cache, yet half as many as columns.
+
+    Shorter blocks would spend more on reading the Gram matrix than on adding to it.
+    """
+    cached = rows_per_block(n_cols, 8, CACHE_BYTES)
+    return max(1, min(rows_per_block(n_cols, 8, block_bytes), max(cached, n_cols // 2)))
 
 
 @dataclass(frozen=True)
@@ -83,8 +95,8 @@ def plan_features(
         If not even the state of a one-pass solver and a few small blocks fit.
     """
     width = n_cols + n_targets + 1
-    # The largest state is that of QR: two stripes of a triangle, rows that wait to be
-    # factored with it, and both stacked. Rows are kept to choose the regularisation by.
+    # The largest state is that of QR: a triangle, rows that wait to be factored with it,
+    # both stacked, and the SVD. Rows are kept to choose the regularisation by.
     state = 8 * width * (STATE_TRIANGLES * width + 3 * min(n_rows, ROWS_TO_CHOOSE_BY))
     matrix = 8 * n_rows * n_cols
     limit = memory_limit
@@ -99,7 +111,7 @@ def plan_features(
         )
         raise MemoryLimitError(msg)
     block = min(BLOCK_BYTES, max(1, (limit - state) // BLOCKS_AT_ONCE))
-    rows = min(rows_per_block(n_cols, 8, block), max(1, n_rows))
+    rows = min(_feature_rows(n_cols, block), max(1, n_rows))
     streaming = state + BLOCKS_AT_ONCE * 8 * n_cols * rows
     if n_layers == 1:
         reason = "features of one layer are computed anew in each pass, which costs little"

@@ -74,14 +74,14 @@ def app() -> None:
     a file that can be used elsewhere.
 
     \b
-      solvenet fit houses.csv --target price -o price.safetensors --report price.html
+      solvenet fit houses.csv -t price -o price.safetensors --report price.html
       solvenet predict price.safetensors new.csv -o prices.csv
       solvenet inspect price.safetensors
       solvenet demo
 
     Tables are .csv, .tsv, .parquet or .npy files (columns x0, x1, ...). Text columns and
     missing values are welcome.
-    """
+    """  # noqa: D301 (click looks for a backspace)
 
 
 @app.command()

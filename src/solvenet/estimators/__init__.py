@@ -2,6 +2,12 @@
 
 from solvenet.estimators.classifier import SampledNetworkClassifier
 from solvenet.estimators.regressor import SampledNetworkRegressor
+from solvenet.estimators.tables import TableEncoder
 from solvenet.estimators.transformer import SampledFeatures
 
-__all__ = ["SampledFeatures", "SampledNetworkClassifier", "SampledNetworkRegressor"]
+__all__ = [
+    "SampledFeatures",
+    "SampledNetworkClassifier",
+    "SampledNetworkRegressor",
+    "TableEncoder",
+]

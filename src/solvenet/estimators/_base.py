@@ -170,7 +170,7 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         )
         self.plan_ = plan
         source = as_row_blocks(X, rows_per_block=plan.rows_per_block)
-        blocks = MappedBlocks(source, hidden, hidden.n_features_out)
+        blocks = MappedBlocks(source, hidden, hidden.n_features_out, into=True)
         if plan.keep:
             return as_row_blocks(blocks.to_array(), rows_per_block=plan.rows_per_block)
         return blocks

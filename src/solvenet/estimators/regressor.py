@@ -74,7 +74,7 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
         The ridge that was used.
     n_units_ : tuple of int
         Units of each layer.
-    mean_ : array of shape (n_features_in_,)
+    mean_ : array of shape (n_features,)
         Subtracted from the inputs.
     plan_ : FeaturePlan
         Whether features were kept or recomputed, and why.

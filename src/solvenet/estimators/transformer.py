@@ -51,7 +51,7 @@ class SampledFeatures(
         Scaling and layers as plain arrays.
     n_units_ : tuple of int
         Units of each layer.
-    mean_ : array of shape (n_features_in_,)
+    mean_ : array of shape (n_features,)
         Subtracted from the inputs.
     n_features_in_ : int
         Columns of X.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,7 @@ class Activation:
     """
 
     name: str
-    function: Callable[[Array], Array]
+    function: Callable[[Array], Array] = field(repr=False)
     slope: float
     shift: float
 

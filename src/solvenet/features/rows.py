@@ -8,6 +8,7 @@ rotations, shifts and scalings of the inputs either.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,9 @@ class RowSet:
 
     def draw(self, uniform: Array) -> Array:
         """Map numbers in [0, 1) to positions in the set, in proportion to the weights."""
+        if (self.weights == self.weights[0]).all():
+            even: Array = np.minimum((uniform * len(self.index)).astype(int), len(self.index) - 1)
+            return even
         cumulative = np.cumsum(self.weights)
         positions = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
         last: Array = np.minimum(positions, len(self.index) - 1)
@@ -89,15 +93,21 @@ def _sort_key(X: Array, Y: Array, w: Array, kept: Array, inputs: FeatureMap | No
     step = max(1, _BLOCK_NUMBERS // (X.shape[1] + Y.shape[1]))
     parts = [slice(start, start + step) for start in range(0, len(kept), step)]
 
-    def images(part: slice) -> Array:
-        block = X[kept[part]].astype(np.float64, copy=False)
+    @lru_cache(maxsize=1)  # a table of one block is scaled once
+    def images(start: int) -> Array:
+        part = slice(start, start + step)
+        block = X[kept[part]] if len(kept) < len(X) else X[part]
+        block = block.astype(np.float64, copy=False)
         return block if inputs is None else inputs(block)
 
     # Divided by the largest entry: squares of tiny or huge numbers stay in range.
-    size = max((float(np.abs(images(part)).max(initial=0.0)) for part in parts), default=0.0) or 1.0
+    size = (
+        max((float(np.abs(images(part.start)).max(initial=0.0)) for part in parts), default=0.0)
+        or 1.0
+    )
 
     def rows(part: slice) -> Array:
-        return images(part) / size
+        return images(part.start) / size
 
     total = w.sum()
     mean = sum(np.einsum("i,ij->j", w[part], rows(part)) for part in parts) / total

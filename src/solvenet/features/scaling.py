@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NORMAL_IQR = 1.3489795
 
 LIGHT_TAIL = 4.0
-"""Columns within this many robust standard deviations of their median are not bent."""
+"""Columns within this many standard deviations of their mean are not bent."""
 
 KNEE = 3.0
 """Where heavy-tailed columns bend, in robust standard deviations."""
@@ -39,8 +39,8 @@ def scale_inputs(
     weights : array of shape (n_rows,), optional
         Weights of the rows.
     scaling : {"columns", "isotropic"} or None
-        ``"columns"``: median to zero, interquartile range to that of the normal
-        distribution (standard deviation where it is zero), heavy tails bent, variance one.
+        ``"columns"``: each to mean zero and variance one; columns that reach further than
+        four standard deviations are scaled by their quartiles and bent first.
         ``"isotropic"``: mean to zero, one factor for all columns so that their mean
         variance is one. None: as they are.
     clip : bool
@@ -63,11 +63,7 @@ def scale_inputs(
     varies = moments.high - moments.low > 8 * np.finfo(X.dtype).eps * size
     ones = np.ones(X.shape[1])
     if scaling == "columns":
-        plain = _robust(X, weights, moments, varies)
-        deviation = np.sqrt(_moments(X, weights, plain).variance)
-        gain = np.where(varies, 1.0 / np.where(deviation > 0, deviation, 1.0), 0.0)
-        precision = np.where(varies, 1.0 / np.sqrt(np.where(varies, moments.variance, 1.0)), 0.0)
-        plain = replace(plain, gain=gain, mean=moments.mean, precision=precision)
+        plain = _columns(X, weights, moments, varies)
     elif scaling == "isotropic":
         spread = float(np.sqrt(moments.variance.mean()))
         plain = InputScaling(moments.mean, ones / spread if varies.any() else ones)
@@ -85,24 +81,30 @@ def scale_inputs(
     return replace(plain, low=moments.low - margin, high=moments.high + margin)
 
 
-def _robust(X: Array, weights: Array | None, moments: ColumnMoments, varies: Array) -> InputScaling:
-    """Center and scale by quartiles; bend the columns that reach far beyond them."""
-    # Column by column: sorting needs a copy, and one of a column is small.
-    quartiles = np.array(
-        [
-            np.quantile(column, [0.25, 0.5, 0.75], weights=weights, method="inverted_cdf")
-            for column in X.T
-        ]
-    ).T
-    spread = (quartiles[2] - quartiles[0]) / _NORMAL_IQR
-    robust = varies & (spread > 0)
-    center = np.where(robust, quartiles[1], moments.mean)
-    scale = np.where(robust, spread, np.sqrt(moments.variance))
-    factor = np.where(varies, 1.0 / np.where(scale > 0, scale, 1.0), 0.0)
+def _columns(
+    X: Array, weights: Array | None, moments: ColumnMoments, varies: Array
+) -> InputScaling:
+    """Standardise each column; where one reaches far out, by its quartiles, and bend it."""
+    deviation = np.sqrt(np.where(varies, moments.variance, 1.0))
+    precision = np.where(varies, 1.0 / deviation, 0.0)
+    center, factor = moments.mean.copy(), precision.copy()
     reach = np.maximum(moments.high - center, center - moments.low) * factor
-    return InputScaling(
-        center, factor, bend=np.where(reach > LIGHT_TAIL, 1.0 / KNEE, 0.0), gain=np.ones(X.shape[1])
-    )
+    heavy = np.flatnonzero(reach > LIGHT_TAIL)
+    plain = InputScaling(center, factor, mean=moments.mean, precision=precision)
+    if len(heavy) == 0:
+        return plain
+    for j in heavy:
+        # Column by column: sorting needs a copy, and one of a column is small.
+        low, middle, high = np.quantile(
+            X[:, j], [0.25, 0.5, 0.75], weights=weights, method="inverted_cdf"
+        )
+        if high > low:
+            center[j], factor[j] = middle, _NORMAL_IQR / (high - low)
+    bend = np.zeros(X.shape[1])
+    bend[heavy] = 1.0 / KNEE
+    bent = replace(plain, bend=bend, gain=np.ones(X.shape[1]))
+    spread = np.sqrt(_moments(X, weights, bent).variance)
+    return replace(bent, gain=np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 0.0))
 
 
 def _moments(X: Array, weights: Array | None, scaling: InputScaling | None = None) -> ColumnMoments:

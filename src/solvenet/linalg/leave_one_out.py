@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from solvenet.linalg.products import multiply
+
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
@@ -136,7 +138,7 @@ class LooRows(ABC):
     def _fitted(self, coefficients: Array) -> Array:
         """Return rows times (k, n_filters, n_targets), shape (n_rows, n_filters, n_targets)."""
         k, n_filters, n_targets = coefficients.shape
-        flat = self.rows @ coefficients.reshape(k, n_filters * n_targets)
+        flat = multiply(self.rows, coefficients.reshape(k, n_filters * n_targets))
         return flat.reshape(len(self.rows), n_filters, n_targets)
 
 
@@ -181,7 +183,7 @@ class ProjectedRows(LooRows):
 
     def fit(self, filters: Filters) -> tuple[Array, Array]:
         """Return residuals and leverages; noise in tiny directions is damped, not divided by."""
-        leverage = self.rows**2 @ filters.inverse + self.constant
+        leverage = multiply(self.rows**2, filters.inverse) + self.constant
         leverage *= self._share()[:, None]
         weighted = self.s[:, None] * self.projected
         residual = self.targets[:, None, :] - self._fitted(

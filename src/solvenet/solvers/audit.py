@@ -60,9 +60,12 @@ def solution_of(
                 stop = StopReason.BELOW_RESOLUTION
             elif factorization.rank < min(problem.A.shape) and problem.alpha != "auto":
                 stop = StopReason.TRUNCATED
-    elif ratio < factorization.resolution < 1e-3 * factorization.condition() ** -2:
-        pass  # well conditioned: no ridge is needed
-    elif ratio < factorization.resolution and problem.alpha != "auto":
+    elif (
+        problem.alpha != "auto"
+        and ratio < factorization.resolution
+        and factorization.resolution > 1e-3 * factorization.condition() ** -2
+    ):
+        # A well-conditioned matrix needs no ridge; any other gets the smallest resolved.
         ratio, stop = factorization.resolution, StopReason.BELOW_RESOLUTION
     if problem.alpha == "auto":
         curve = factorization.choose_ridge()

@@ -17,6 +17,7 @@ from solvenet.linalg.factor import (
     triangular_solve,
 )
 from solvenet.linalg.leave_one_out import loo_errors
+from solvenet.linalg.products import multiply
 from solvenet.linalg.regularization import TIE, SelectionCurve, descend, pick
 from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral_from_gram
 
@@ -49,8 +50,9 @@ class CholeskyFactorization(Factorization):
     _best: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
 
     def _factor(self, ratio: float) -> Array:
-        if ratio in self._best:
-            return self._best[ratio]
+        for known, best in self._best.items():
+            if abs(known - ratio) <= 1e-12 * ratio:  # the ridge has been to alpha and back
+                return best
         L = cholesky(self.gram, self.alpha(ratio))
         if L is None:
             msg = (
@@ -112,7 +114,7 @@ class CholeskyFactorization(Factorization):
                 return float("inf")
             whitened = triangular_solve(L, columns)
             leverage = np.einsum("ij,ij->j", whitened, whitened) + facts.constant_leverage
-            residual = B - A @ cholesky_solve(L, self.cross)
+            residual = B - multiply(A, cholesky_solve(L, self.cross))
             errors = loo_errors(residual, 1.0 - share * leverage)
             value = float(facts.score(np.einsum("i,ij->j", kept.weights, errors**2)))
             if value <= best * (1 + TIE):

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from solvenet.engine import reduce_rows
 from solvenet.errors import InvalidDataError
 from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
 from solvenet.linalg.leave_one_out import ExactRows
@@ -30,8 +28,6 @@ from solvenet.solvers.problem import Problem
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-R = TypeVar("R", bound=Reduction)
-
 _EVERYTHING = (
     Supports.ALPHA
     | Supports.RANK_DEFICIENT
@@ -40,7 +36,7 @@ _EVERYTHING = (
     | Supports.AUTO_CUTOFF
 )
 
-CHOLESKY_COLUMNS = 400
+CHOLESKY_COLUMNS = 700
 """From this many columns on, Cholesky factors are cheaper than one eigendecomposition."""
 
 
@@ -153,9 +149,8 @@ class QR(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
-        reduction, seconds, kept = _reduce(
-            problem, lambda: QRReduction(n_cols, n_targets, center=problem.intercept)
-        )
+        reduction = QRReduction(n_cols, n_targets, center=problem.intercept)
+        seconds, kept = _reduce(problem, reduction)
         R, C, outside, mean_A, mean_B = reduction.factors()
         _check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
@@ -188,7 +183,7 @@ class NormalEquations(Solver):
     ----------
     spectrum : bool or "auto", default="auto"
         Whether to compute the eigenvalues (rank, spectrum, cutoffs). ``"auto"`` does so
-        below 400 columns, without a ridge, and for a chosen cutoff.
+        below 700 columns, without a ridge, and for a chosen cutoff.
 
     Notes
     -----
@@ -214,18 +209,18 @@ class NormalEquations(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
-        reduction, seconds, kept = _reduce(
-            problem, lambda: GramReduction(n_cols, n_targets, center=problem.intercept)
-        )
-        _check_state(reduction.AA)
-        facts = _facts(problem, reduction.BB, reduction.mean_A, reduction.mean_B, kept)
+        reduction = GramReduction(n_cols, n_targets, center=problem.intercept)
+        seconds, kept = _reduce(problem, reduction)
+        products = reduction.products()
+        _check_state(products.lower)
+        facts = _facts(problem, products.BB, products.mean_A, products.mean_B, kept)
         spectrum = self.spectrum
         if spectrum == "auto":
             spectrum = n_cols < CHOLESKY_COLUMNS or problem.alpha == 0 or problem.rcond is not None
-        if spectrum or not reduction.AA.any():
+        if spectrum or not products.lower.any():
             factorization = spectral_from_gram(
-                reduction.gram(),
-                reduction.AB,
+                products.gram(),
+                products.AB,
                 facts=facts,
                 resolution=GRAM_RESOLUTION,
             )
@@ -240,7 +235,7 @@ class NormalEquations(Solver):
             raw = solution_of(
                 problem,
                 cholesky_from_gram(
-                    reduction.AA, reduction.AB, facts=facts, resolution=GRAM_RESOLUTION
+                    products.lower, products.AB, facts=facts, resolution=GRAM_RESOLUTION
                 ),
                 solver="NormalEquations",
                 reason="Gram matrix and Cholesky factors",
@@ -248,32 +243,24 @@ class NormalEquations(Solver):
             )
         # B'B - ... loses half the digits when the fit is nearly exact.
         left = raw.factorization.residual_sumsq(raw.ratio)
-        raw.residual_is_exact = bool((left >= 1e-6 * reduction.BB).all())
+        raw.residual_is_exact = bool((left >= 1e-6 * products.BB).all())
         raw.seconds.update(seconds)
         return raw
 
 
-def _reduce(problem: Problem, make: Callable[[], R]) -> tuple[R, dict[str, float], KeptRows | None]:
+def _reduce(problem: Problem, reduction: Reduction) -> tuple[dict[str, float], KeptRows | None]:
     """Read the rows once; keep some of them where something is chosen by leave-one-out."""
     start = time.perf_counter()
     index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
-    kept: dict[int, Array] = {}
-
-    def work(reduction: R, task: tuple[slice, Callable[[], Array]]) -> None:
-        rows, make_block = task
-        A = make_block()
+    parts = []
+    for rows, A, B, weights in problem.blocks():
         here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
-        kept[rows.start] = A[here - rows.start].astype(np.float64)
-        weights = None if problem.weights is None else problem.weights[rows]
-        own = problem.A.fresh and A.base is None
-        reduction.update(A, problem.B[rows], weights, overwrite=own)
-
-    reduction = reduce_rows(make, work, problem.tasks())
-    rows_kept = None
+        parts.append(A[here - rows.start].astype(np.float64))
+        reduction.update(A, B, weights, overwrite=problem.A.fresh)
+    kept = None
     if importance is not None:
-        parts = [kept[start] for start in sorted(kept)]
-        rows_kept = KeptRows(np.concatenate(parts), problem.B[index], importance)
-    return reduction, {"pass": time.perf_counter() - start}, rows_kept
+        kept = KeptRows(np.concatenate(parts), problem.B[index], importance)
+    return {"pass": time.perf_counter() - start}, kept
 
 
 def _keep(problem: Problem, A: Array) -> KeptRows:

@@ -20,6 +20,7 @@ from solvenet.linalg.leave_one_out import (
     cutoff_filters,
     ridge_filters,
 )
+from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, condition_number, numerical_rank
 from solvenet.linalg.regularization import (
     SelectionCurve,
@@ -250,7 +251,7 @@ class SpectralFactorization(Factorization):
         """Return any rows in the basis of the kept right singular vectors."""
         V = self.right_vectors[:, : self.rank] / (self.largest or 1.0)
         return ProjectedRows(
-            (kept.A - self.facts.mean_A) @ V,
+            multiply(kept.A - self.facts.mean_A, V),
             kept.B - self.facts.mean_B,
             self.projected[: self.rank],
             self.facts.constant_leverage,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,14 +52,13 @@ class Problem:
     choose_by: tuple[Array, Array] | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Array, Array, Array | None]]:
-        """Yield ``(rows, A_block, B_block, weights_block)`` in row order: one pass."""
-        for rows, block in self.A.blocks():
+        """Yield ``(rows, A_block, B_block, weights_block)`` in row order: one pass.
+
+        The memory of a block may be used again for the next one.
+        """
+        for rows, block in self.A.stream():
             weights = None if self.weights is None else self.weights[rows]
             yield rows, block, self.B[rows], weights
-
-    def tasks(self) -> Iterator[tuple[slice, Callable[[], Array]]]:
-        """Yield ``(rows, make)`` in row order; ``make()`` computes the block of A."""
-        return self.A.deferred()
 
     @property
     def chooses(self) -> bool:
@@ -146,4 +145,4 @@ def make_problem(
 
 def rows_to_choose_by(n_cols: int) -> int:
     """Return how many rows the regularisation is chosen by: fewer where each costs more."""
-    return int(min(ROWS_TO_CHOOSE_BY, max(400, 1e9 / n_cols**2)))
+    return int(min(ROWS_TO_CHOOSE_BY, max(400, 2.5e8 / n_cols**2)))

@@ -168,7 +168,7 @@ class SolveResult:
             f"effective parameters {self.degrees_of_freedom:.1f}",
             f"  residual norm {np.max(self.residual_norm):.3e}, "
             f"norm of the solution {np.max(self.coef_norm):.3e}, backward error {error}",
-            f"  {self.n_passes} passes, {sum(self.seconds.values()):.3f} s",
+            f"  passes {self.n_passes}, {sum(self.seconds.values()):.3f} s",
             f"  {self.stop_reason.name}: {self.stop_reason.advice}",
         ]
         lines += [f"  warning: {text}" for text in self.warnings]
