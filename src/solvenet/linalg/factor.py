@@ -69,7 +69,9 @@ def symmetric_eigen(G: Array) -> tuple[Array, Array]:
 
 
 def cholesky(G: Array, shift: float, *, out: Array | None = None) -> Array | None:
-    """Return lower L with ``L L' = G + shift I``, or None if that is not positive definite.
+    """Return L with ``L L' = G + shift I``, or None if that is not positive definite.
+
+    Only the lower triangle of the result means anything.
 
     Parameters
     ----------
@@ -83,7 +85,7 @@ def cholesky(G: Array, shift: float, *, out: Array | None = None) -> Array | Non
     shifted = np.empty(G.shape, order="F") if out is None else out
     shifted[...] = G
     shifted.ravel(order="K")[:: len(G) + 1] += shift
-    L, info = lapack.dpotrf(shifted, lower=1, clean=1, overwrite_a=1)
+    L, info = lapack.dpotrf(shifted, lower=1, clean=0, overwrite_a=1)
     return L if info == 0 else None
 
 
@@ -93,15 +95,20 @@ def cholesky_solve(L: Array, B: Array) -> Array:
     return X  # type: ignore[no-any-return]
 
 
+def frobenius(A: Array) -> float:
+    """Return the Frobenius norm of `A`, without a copy and without overflow."""
+    return float(lapack.dlange("F", A))
+
+
 def triangular_solve(L: Array, B: Array) -> Array:
     """Return ``L^-1 B``."""
     return blas.dtrsm(1.0, L, B, lower=1)  # type: ignore[no-any-return]
 
 
 def triangular_inverse(L: Array) -> Array:
-    """Return the inverse of the lower triangular `L`."""
+    """Return the inverse of the lower triangle of `L`, zero above the diagonal."""
     inverse, _ = lapack.dtrtri(L, lower=1)
-    return inverse  # type: ignore[no-any-return]
+    return np.tril(inverse)
 
 
 def cholesky_condition(L: Array, one_norm: float) -> float:

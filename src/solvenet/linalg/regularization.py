@@ -115,7 +115,8 @@ def descend(
     -------
     ratios, scores : array
         The points that were evaluated, ascending and a decade apart: downhill from
-        `start`, first to smaller ratios, until the score rises or gains less than 0.1 %.
+        `start` to smaller ratios until the score rises or gains less than 0.1 %; upwards
+        only where there is no step down or it was uphill by more than 1 %.
     """
     at = min(max(start, resolution), LARGEST_RATIO)
     seen = {at: score(at)}
@@ -129,7 +130,7 @@ def descend(
             if not seen[there] < 0.999 * seen[here]:
                 break
             here = there
-        if here != at:
+        if here != at or (there != at and seen[there] <= 1.01 * seen[at]):
             break
     points = sorted(seen)
     return np.array(points), np.array([seen[x] for x in points])

@@ -13,6 +13,7 @@ from solvenet.linalg.factor import (
     cholesky,
     cholesky_condition,
     cholesky_solve,
+    frobenius,
     triangular_inverse,
     triangular_solve,
 )
@@ -149,12 +150,10 @@ def cholesky_from_gram(
     lower: Array, g: Array, *, facts: ProblemFacts, resolution: float
 ) -> CholeskyFactorization:
     """Return the Cholesky factorisation of a Gram matrix with a zero upper triangle."""
-    diagonal = np.diagonal(lower)
-    size = float(diagonal.max())
     # The Frobenius norm bounds the largest eigenvalue and, for the decaying spectra of
     # features, exceeds it by a few per cent; an eigenvalue routine would cost more.
-    relative = 2 * np.linalg.norm(lower / size) ** 2 - np.linalg.norm(diagonal / size) ** 2
-    norm = size * float(np.sqrt(relative))
+    diagonal = float(np.linalg.norm(np.diagonal(lower) / (size := frobenius(lower))))
+    norm = size * float(np.sqrt(2.0 - diagonal**2))
     return CholeskyFactorization(
         facts=facts,
         largest=float(np.sqrt(norm)),
