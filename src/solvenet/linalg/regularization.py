@@ -118,12 +118,17 @@ def descend(
         `start` to smaller ratios until the score rises or gains less than 0.1 %; upwards
         only where there is no step down or it was uphill by more than 1 %.
     """
-    at = min(max(start, resolution), LARGEST_RATIO)
+
+    def within(ratio: float) -> float:
+        # A point just above the finest ridge would hide that the search ends there.
+        return resolution if ratio < 2 * resolution else min(ratio, LARGEST_RATIO)
+
+    at = within(start)
     seen = {at: score(at)}
     for factor in (0.1, 10.0):
         here = at
         while True:
-            there = min(max(here * factor, resolution), LARGEST_RATIO)
+            there = within(here * factor)
             if there in seen:
                 break
             seen[there] = score(there)
