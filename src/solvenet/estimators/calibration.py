@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 COUPLING_RIDGE = 0.1
+INPUT_RIDGE = 3.0
 _OFFSET_RIDGE = 1e-6
 
 
-def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[Array, Array]:
-    """Fit ``softmax(scores @ coupling + offset)`` to classes by maximum likelihood.
+def fit_calibration(
+    scores: Array, codes: Array, weights: Array, inputs: Array | None = None
+) -> tuple[Array, Array]:
+    """Fit ``softmax([scores, inputs] @ coupling + offset)`` to classes by maximum likelihood.
 
     Parameters
     ----------
@@ -26,23 +29,27 @@ def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[Array,
         Class of each row.
     weights : array of shape (n_rows,)
         Weights of the rows.
+    inputs : array of shape (n_rows, n_features), optional
+        Inputs of mean zero and variance one that may add to the scores.
 
     Returns
     -------
-    coupling : array of shape (n_classes, n_classes)
-        Weights of the scores in the logits.
+    coupling : array of shape (n_classes + n_features, n_classes)
+        Weights of the scores and of the inputs in the logits.
     offset : array of shape (n_classes,)
         Constants of the logits.
 
     Notes
     -----
-    Multinomial logistic regression on the scores, first with one slope for all classes
-    (temperature scaling with offsets), then with a full matrix under a ridge of 0.1 rows'
-    weight around that slope (matrix scaling). The matrix undoes the masking that
-    regression of indicators is known for: a class between two others never has the
-    largest score, yet may be the most probable. Convex, solved by Newton's method with
-    conjugate gradients; it converges to rounding, so that weights and repetitions agree.
-    *Cost:* ``n_rows n_classes**2`` flops an iteration.
+    Multinomial logistic regression, first with one slope for all classes (temperature
+    scaling with offsets), then with a full matrix under a ridge of 0.1 rows' weight
+    around that slope (matrix scaling), and of three rows' weight on the inputs. The matrix
+    undoes the masking that regression of indicators is known for: a class between two
+    others never has the largest score, yet may be the most probable. The inputs give what
+    logistic regression sees and least squares does not: far rows on the right side of a
+    border do no harm. Convex, solved by Newton's method with conjugate gradients; it
+    converges to rounding, so that weights and repetitions agree. *Cost:*
+    ``n_rows n_classes (n_classes + n_features)`` flops a product with the Hessian.
 
     References
     ----------
@@ -59,12 +66,17 @@ def fit_calibration(scores: Array, codes: Array, weights: Array) -> tuple[Array,
     coupling, offset = slope.solve(identity, np.zeros(n_classes))
     if coupling[0, 0] <= 0:  # the scores say less than nothing: the frequencies are left
         shares = np.bincount(codes, weights, n_classes) / weights.sum()
-        return 0.0 * identity, np.log(shares)
-    if n_classes > 2:
-        ridge = np.full((n_classes, n_classes), COUPLING_RIDGE)
+        coupling, offset = 0.0 * identity, np.log(shares)
+    ridge = np.full((n_classes, n_classes), COUPLING_RIDGE)
+    if inputs is not None:
+        scores = np.concatenate([scores, inputs], axis=1)
+        more = np.zeros((inputs.shape[1], n_classes))
+        coupling = np.concatenate([coupling, more])
+        ridge = np.concatenate([ridge, more + INPUT_RIDGE])
+    if n_classes > 2 or inputs is not None:
         matrix = _Logistic(scores, codes, weights, coupling, ridge, one_slope=False)
         coupling, offset = matrix.solve(coupling, offset)
-    return coupling, offset - center @ coupling
+    return coupling, offset - center @ coupling[:n_classes]
 
 
 class _Logistic:
@@ -83,13 +95,13 @@ class _Logistic:
         self.scores, self.codes = scores, codes
         self.total = weights.sum()
         self.share = (weights / self.total)[:, None]
-        self.target = np.zeros_like(scores)
+        self.target = np.zeros((len(codes), around.shape[1]))
         self.target[np.arange(len(codes)), codes] = 1.0
         self.around = 0.0 * around if one_slope else around
         self.ridge = ridge / self.total
         self.offset_ridge = _OFFSET_RIDGE / self.total
         self.one_slope = one_slope
-        self.n_classes = scores.shape[1]
+        self.n_classes = around.shape[1]
 
     def solve(self, coupling: Array, offset: Array) -> tuple[Array, Array]:
         """Minimise from a starting point."""
@@ -138,7 +150,7 @@ class _Logistic:
         offset = parameters[-self.n_classes :]
         if self.one_slope:
             return parameters[0] * np.eye(self.n_classes), offset
-        return parameters[: -self.n_classes].reshape(self.n_classes, self.n_classes), offset
+        return parameters[: -self.n_classes].reshape(self.around.shape), offset
 
 
 def expected_calibration_error(

@@ -28,13 +28,17 @@ if TYPE_CHECKING:
 
 CALIBRATION_ROWS = 20_000
 
+MOST_INPUT_WEIGHTS = 5000
+"""Weights of inputs up to which (and half the rows) they join the logistic regression."""
+
 
 class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
     """Classification by a neural network that is solved, not trained.
 
     Class indicators are regressed on sampled features; the scores become logits by a
     multinomial logistic regression on the leave-one-out scores, which come from the same
-    factorisation. Both steps are linear in the features, so the network has one read-out.
+    factorisation, and on the inputs themselves where those are few beside the rows. Both
+    steps are linear in the features, so the network has one read-out.
     Predictions are the most probable classes.
 
     Parameters
@@ -203,15 +207,24 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             rows = row_set(X, Y, weights, inputs=self.hidden_.scaling)
             step = -(-len(rows.index) // CALIBRATION_ROWS)
             at, w = rows.index[::step], rows.weights[::step]
-            loo = leave_one_out(self.hidden_(X[at]), Y[at], self.result_, weights=w)
-            codes = codes[at]
+            X, codes = X[at], codes[at]
+            loo = leave_one_out(self.hidden_(X), Y[at], self.result_, weights=w)
         else:
             loo = leave_one_out(H, Y, self.result_, weights=weights)
-        coupling, offset = fit_calibration(loo.predictions, codes, w)
-        probabilities = softmax(loo.predictions @ coupling + offset, axis=1)
+        known, inputs = loo.predictions, None
+        n_in, n_classes = X.shape[1], Y.shape[1]
+        free = n_in * (n_classes - 1)
+        if self.linear_skip and free <= min(MOST_INPUT_WEIGHTS, len(codes) // 2):
+            inputs = self.hidden_.scaling.straight(X.astype(np.float64, copy=False))
+            known = np.concatenate([known, inputs], axis=1)
+        coupling, offset = fit_calibration(loo.predictions, codes, w, inputs)
+        probabilities = softmax(known @ coupling + offset, axis=1)
         self.calibration_error_ = expected_calibration_error(probabilities, codes, w)
         scores = self.network_.readout
-        return Readout(scores.coef @ coupling, scores.intercept @ coupling + offset)
+        coef = scores.coef @ coupling[:n_classes]
+        if inputs is not None:  # they are the last of the features
+            coef[-n_in:] += coupling[n_classes:] / self.hidden_.skip
+        return Readout(coef, scores.intercept @ coupling[:n_classes] + offset)
 
     def _logits(self, X: Any, method: str) -> Array:
         plain = self._read(X, method=method)
