@@ -193,10 +193,10 @@ class GramReduction(Reduction):
         if delta_A.any():
             self._AA = blas.dsyr2(1.0, delta_A, sum_A, a=self._AA, lower=1, overwrite_a=1)
             self._AA = blas.dsyr(other.weight, delta_A, a=self._AA, lower=1, overwrite_a=1)
-        to_A, to_B = np.append(delta_A, 0.0)[:-1], np.append(delta_B, 0.0)
+        to_B = np.append(delta_B, 0.0)
         ones_B = other._BB[-1]  # sums of B, and the weight
-        self._AB += other._AB + np.outer(sum_A, to_B) + np.outer(to_A, ones_B)
-        self._AB += other.weight * np.outer(to_A, to_B)
+        self._AB += other._AB + np.outer(sum_A, to_B) + np.outer(delta_A, ones_B)
+        self._AB += other.weight * np.outer(delta_A, to_B)
         self._BB += other._BB + np.outer(ones_B, to_B) + np.outer(to_B, ones_B)
         self._BB += other.weight * np.outer(to_B, to_B)
         self.weight = float(self._BB[-1, -1])
