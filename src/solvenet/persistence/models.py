@@ -57,7 +57,8 @@ def _common_from(cls: type, facts: dict[str, Any], arrays: Arrays) -> Any:
     model.n_features_in_ = hidden.n_features_in
     if facts["feature_names"] is not None:
         names = facts["feature_names"]
-        fits = len(names) == hidden.n_features_in and all(isinstance(n, str) for n in names)
+        fits = isinstance(names, list) and all(isinstance(n, str) for n in names)
+        fits = fits and len(names) == len(set(names)) == hidden.n_features_in
         require(fits, "its names of the columns do not fit the network")
         model.feature_names_in_ = np.array(names, dtype=object)
     model._keep(hidden.scaling.center, hidden)
