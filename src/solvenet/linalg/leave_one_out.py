@@ -68,6 +68,15 @@ def loo_errors(residual: Array, complement: Array) -> Array:
     return np.where(known[..., None], residual / safe, np.inf)
 
 
+def relative_squares(errors: Array, variance: Array) -> Array:
+    """Return squared errors (..., n_targets) over the variance, averaged over targets."""
+    varying = variance > 0
+    if not varying.any():
+        return np.zeros(errors.shape[:-1])
+    squares: Array = (errors[..., varying] ** 2 / variance[varying]).mean(axis=-1)
+    return squares
+
+
 @dataclass(frozen=True)
 class LooRows(ABC):
     """Some rows of a factored problem, from which leave-one-out errors are computed.
@@ -120,17 +129,20 @@ class LooRows(ABC):
             self, rows=self.rows[rows], targets=self.targets[rows], weights=self.weights[rows]
         )
 
-    def sumsq(self, filters: Filters) -> Array:
-        """Return ``sum_i w_i error_i^2``, shape (n_filters, n_targets), in bounded memory."""
+    def squares(self, filters: Filters, variance: Array) -> Array:
+        """Return squared errors over the variance of the targets, shape (n_rows, n_filters).
+
+        Averaged over the targets that vary; in bounded memory besides the result.
+        """
         n_filters, n_targets = filters.shrunk.shape[1], self.targets.shape[1]
-        total = np.zeros((n_filters, n_targets))
+        out = np.empty((len(self.rows), n_filters))
         step = max(1, 2**20 // (n_filters * n_targets))
         for start in range(0, len(self.rows), step):
-            part = self.part(slice(start, start + step))
-            errors, _ = part.errors(filters)
+            rows = slice(start, start + step)
+            errors, _ = self.part(rows).errors(filters)
             with np.errstate(over="ignore"):
-                total += np.einsum("i,ijk,ijk->jk", part.weights, errors, errors)
-        return total
+                out[rows] = relative_squares(errors, variance)
+        return out
 
     def _share(self) -> Array:
         return np.minimum(self.weights, 1.0)

@@ -21,6 +21,9 @@ LARGEST_RATIO = 1e4
 NEARLY_EXACT = 1e-9
 """Scores below this are at the level of what rounding in a Gram matrix contributes."""
 
+FEW_ROWS = 200
+"""Up to this many rows the safe side is one standard error wide; it narrows beyond."""
+
 TIE = 1e-6
 """Scores that differ by less than this (relative) count as equal; the larger ridge wins."""
 
@@ -75,20 +78,40 @@ class SelectionCurve:
         return bool(np.log10(self.scores[1] / self.scores[0]) > -np.log10(0.9) * decades)
 
 
-def null_model_score(sumsq: Array, total_sumsq: Array) -> Array:
-    """Return sums of squares relative to the null model, averaged over varying targets."""
-    varying = total_sumsq > 0
-    if not varying.any():
-        return np.zeros(sumsq.shape[:-1])
-    return (sumsq[..., varying] / total_sumsq[varying]).mean(axis=-1)  # type: ignore[no-any-return]
+def pick(squares: Array, weights: Array) -> tuple[Array, int]:
+    """Return mean squared errors and which regularisation to take.
 
+    Parameters
+    ----------
+    squares : array of shape (n_rows, k)
+        Relative squared leave-one-out errors under k regularisations, ascending.
+    weights : array of shape (n_rows,)
+        Weights of the rows.
 
-def pick(scores: Array) -> int:
-    """Return the index of the smallest score; of equal ones the last."""
-    best = np.min(scores)
-    if not np.isfinite(best):
-        return len(scores) - 1
-    return int(np.flatnonzero(scores <= best * (1 + TIE))[-1])
+    Returns
+    -------
+    scores : array of shape (k,)
+        Weighted means.
+    chosen : int
+        The largest regularisation whose mean is not significantly above the smallest
+        one: by at most one standard error of the difference, row by row (less beyond 200
+        rows, as their inverse root). Where a curve is decided by a few rows this takes the
+        safe side; where all rows agree it takes the minimum.
+    """
+    share = weights / weights.sum()
+    with np.errstate(over="ignore", invalid="ignore"):
+        scores = share @ squares
+        scores = np.where(np.isnan(scores), np.inf, scores)
+        best = int(np.argmin(scores))
+        if not np.isfinite(scores[best]):
+            return scores, len(scores) - 1
+        worse = squares[:, best:] - squares[:, best : best + 1]
+        mean = share @ worse
+        spread = np.sqrt(np.maximum(share @ worse**2 - mean**2, 0.0))
+    n_rows = max(float(weights.sum()), 1.0)
+    margin = spread / np.sqrt(n_rows) * min(1.0, np.sqrt(FEW_ROWS / n_rows))
+    allowed = mean <= np.maximum(margin, TIE * scores[best])
+    return scores, best + int(np.flatnonzero(allowed)[-1])
 
 
 def ratio_grid(resolution: float, *, per_decade: int = 2) -> Array:

@@ -17,9 +17,9 @@ from solvenet.linalg.factor import (
     triangular_inverse,
     triangular_solve,
 )
-from solvenet.linalg.leave_one_out import loo_errors
+from solvenet.linalg.leave_one_out import loo_errors, relative_squares
 from solvenet.linalg.products import multiply
-from solvenet.linalg.regularization import TIE, SelectionCurve, descend, pick
+from solvenet.linalg.regularization import SelectionCurve, descend, pick
 from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral_from_gram
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class CholeskyFactorization(Factorization):
         columns = np.asfortranarray(A.T)
         share = np.minimum(kept.weights, 1.0)
 
+        seen: dict[float, Array] = {}
         best = np.inf
 
         def score(ratio: float) -> float:
@@ -117,16 +118,18 @@ class CholeskyFactorization(Factorization):
             leverage = np.einsum("ij,ij->j", whitened, whitened) + facts.constant_leverage
             residual = B - multiply(A, cholesky_solve(L, self.cross))
             errors = loo_errors(residual, 1.0 - share * leverage)
-            value = float(facts.score(np.einsum("i,ij->j", kept.weights, errors**2)))
-            if value <= best * (1 + TIE):
-                best = min(best, value)
+            seen[ratio] = relative_squares(errors, facts.variance)
+            value = float(kept.weights @ seen[ratio] / kept.weights.sum())
+            if value <= best:
+                best = value
                 self._best.clear()
                 self._best[ratio] = L
             return value
 
-        ratios, scores = descend(score, self.resolution, start=self._scout())
-        values = self.alpha(1.0) * ratios
-        return SelectionCurve("alpha", values, scores, pick(scores), len(B))
+        descend(score, self.resolution, start=self._scout())
+        ratios = np.array(sorted(seen))
+        scores, chosen = pick(np.column_stack([seen[r] for r in ratios]), kept.weights)
+        return SelectionCurve("alpha", self.alpha(1.0) * ratios, scores, chosen, len(B))
 
     def _scout(self) -> float:
         """Return the best ratio for a few of the columns, from their whole curve."""

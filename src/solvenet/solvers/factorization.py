@@ -24,7 +24,6 @@ from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, condition_number, numerical_rank
 from solvenet.linalg.regularization import (
     SelectionCurve,
-    null_model_score,
     pick,
     ratio_grid,
 )
@@ -97,10 +96,10 @@ class ProblemFacts:
             raise ValueError(msg)
         return self.kept
 
-    def score(self, sumsq: Array) -> Array:
-        """Return squared errors, summed over the kept rows, relative to the null model."""
-        share = self.rows_to_choose_by.weights.sum() / self.weight
-        return null_model_score(sumsq, self.total_sumsq * share)
+    @property
+    def variance(self) -> Array:
+        """Variance of the targets: the squared error of the null model."""
+        return self.total_sumsq / self.weight
 
 
 @dataclass(frozen=True)
@@ -234,8 +233,8 @@ class SpectralFactorization(Factorization):
 
     def _curve(self, parameter: str, values: Array, filters: Filters) -> SelectionCurve:
         rows = self.loo_rows()
-        scores = self.facts.score(rows.sumsq(filters))
-        return SelectionCurve(parameter, values, scores, pick(scores), len(rows.rows))
+        scores, chosen = pick(rows.squares(filters, self.facts.variance), rows.weights)
+        return SelectionCurve(parameter, values, scores, chosen, len(rows.rows))
 
     def filters(self, ratios: Array) -> Filters:
         """Return what these ridges do to the kept directions."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from solvenet.errors import UnsupportedProblemError
 from solvenet.linalg.leave_one_out import SMALLEST_COMPLEMENT
-from solvenet.linalg.regularization import SelectionCurve, null_model_score, pick, ratio_grid
+from solvenet.linalg.regularization import SelectionCurve, pick, ratio_grid
 from solvenet.solvers.factorization import KeptRows, SpectralFactorization
 from solvenet.solvers.problem import Problem, make_problem
 from solvenet.solvers.result import SolveResult
@@ -113,10 +113,13 @@ def loo_curve(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> Se
     problem: Problem = make_problem(A, B, 0.0, None, False, weights, None)
     ratios = ratio_grid(factorization.resolution)
     filters = factorization.filters(ratios)
-    sumsq = np.zeros((len(ratios), problem.B.shape[1]))
+    variance = factorization.facts.variance
+    squares, importance = [], []
     for _, block, targets, weights in problem.blocks():
         w = np.ones(len(block)) if weights is None else weights
-        sumsq += factorization.projected_rows(KeptRows(block, targets, w)).sumsq(filters)
-    scores = null_model_score(sumsq, factorization.facts.total_sumsq)
+        rows = factorization.projected_rows(KeptRows(block, targets, w))
+        squares.append(rows.squares(filters, variance))
+        importance.append(w)
+    scores, chosen = pick(np.concatenate(squares), np.concatenate(importance))
     values = factorization.alpha(1.0) * ratios
-    return SelectionCurve("alpha", values, scores, pick(scores), len(problem.B))
+    return SelectionCurve("alpha", values, scores, chosen, len(problem.B))
