@@ -25,6 +25,9 @@ from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
+REMEMBERED = 3
+"""Cholesky factors that are kept of a search: the choice is usually among the last."""
+
 SCOUT_COLUMNS = 400
 """Columns whose whole curve says where the search for the ridge starts."""
 
@@ -48,20 +51,20 @@ class CholeskyFactorization(Factorization):
 
     gram: Array = field(repr=False)
     cross: Array = field(repr=False)
-    _best: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
+    _factors: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
 
     def _factor(self, ratio: float) -> Array:
-        for known, best in self._best.items():
+        for known, L in self._factors.items():
             if abs(known - ratio) <= 1e-12 * ratio:  # the ridge has been to alpha and back
-                return best
-        L = cholesky(self.gram, self.alpha(ratio))
-        if L is None:
+                return L
+        made = cholesky(self.gram, self.alpha(ratio))
+        if made is None:
             msg = (
                 f"The Gram matrix plus a ridge of {ratio:.1e} of its norm is not positive "
                 "definite to rounding. Use QR or SVD, or a larger alpha."
             )
             raise UnsupportedProblemError(msg)
-        return L
+        return made
 
     def coef(self, ratio: float) -> Array:
         """Return the solution, shape (n_cols, n_targets)."""
@@ -107,10 +110,8 @@ class CholeskyFactorization(Factorization):
         share = np.minimum(kept.weights, 1.0)
 
         seen: dict[float, Array] = {}
-        best = np.inf
 
         def score(ratio: float) -> float:
-            nonlocal best
             L = cholesky(self.gram, self.alpha(ratio))
             if L is None:
                 return float("inf")
@@ -119,16 +120,17 @@ class CholeskyFactorization(Factorization):
             residual = B - multiply(A, cholesky_solve(L, self.cross))
             errors = loo_errors(residual, 1.0 - share * leverage)
             seen[ratio] = relative_squares(errors, facts.variance)
-            value = float(kept.weights @ seen[ratio] / kept.weights.sum())
-            if value <= best:
-                best = value
-                self._best.clear()
-                self._best[ratio] = L
-            return value
+            self._factors[ratio] = L
+            while len(self._factors) > REMEMBERED:
+                self._factors.pop(next(iter(self._factors)))
+            return float(kept.weights @ seen[ratio] / kept.weights.sum())
 
         descend(score, self.resolution, start=self._scout())
         ratios = np.array(sorted(seen))
         scores, chosen = pick(np.column_stack([seen[r] for r in ratios]), kept.weights)
+        for ratio in list(self._factors):
+            if ratio != ratios[chosen]:
+                del self._factors[ratio]
         return SelectionCurve("alpha", self.alpha(1.0) * ratios, scores, chosen, len(B))
 
     def _scout(self) -> float:
