@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from solvenet.solvers import SolveResult
 
 # Okabe and Ito's colours: told apart by colour-blind readers, and readable on light and dark.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#808080"
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
 
 _MOST_POINTS = 2000
 _ROUNDING = 1e-17

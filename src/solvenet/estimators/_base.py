@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -156,17 +157,19 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         self.mean_ = like(hidden.scaling.center, X)
         self.n_units_ = tuple(layer.n_features_out for layer in hidden.layers.layers)
 
+    @property
+    def _memory_bytes(self) -> int | None:
+        limit = self.memory_limit
+        return None if limit is None else parse_bytes("memory_limit", limit)
+
     def _blocks(self, X: Array, hidden: HiddenMap, n_targets: int) -> RowBlocks:
         """Return the features of X as row blocks, kept or recomputed as the plan says."""
-        limit = (
-            None if self.memory_limit is None else parse_bytes("memory_limit", self.memory_limit)
-        )
         plan = plan_features(
             len(X),
             hidden.n_features_out,
             n_targets,
             n_layers=len(hidden.layers.layers),
-            memory_limit=limit,
+            memory_limit=self._memory_bytes,
         )
         self.plan_ = plan
         source = as_row_blocks(X, rows_per_block=plan.rows_per_block)
@@ -248,11 +251,8 @@ def readout_of(result: SolveResult, low: Array | None = None, high: Array | None
 
 def with_uncertainty(readout: Readout, result: SolveResult) -> Readout:
     """Return the read-out with the covariance of its weights."""
-    return Readout(
-        readout.coef,
-        readout.intercept,
-        low=readout.low,
-        high=readout.high,
+    return replace(
+        readout,
         root=result.covariance_root(),
         center=result.column_means,
         noise_variance=result.noise_variance,

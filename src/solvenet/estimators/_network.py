@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvenet._validation import parse_bytes
 from solvenet.errors import InvalidSettingError
 from solvenet.estimators._base import (
     SampledBase,
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.blocks import RowBlocks
     from solvenet.features import FeatureSampler
+    from solvenet.features.rows import RowSet
 
 
 class SampledNetworkBase(SampledBase):
@@ -61,8 +61,8 @@ class SampledNetworkBase(SampledBase):
 
     def _solve(
         self, X: Any, X_plain: Array, Y: Array, weights: Array | None, bounds: Any, context: Any
-    ) -> RowBlocks:
-        """Sample, solve and store the network; return the features as row blocks."""
+    ) -> tuple[RowBlocks, RowSet]:
+        """Sample, solve and store the network; return features and distinct rows."""
         lap = stopwatch()
         # Targets of any unit guide the sampling alike.
         moments = ColumnMoments(Y.shape[1])
@@ -73,9 +73,6 @@ class SampledNetworkBase(SampledBase):
         sampling = lap()
         H = self._blocks(X_plain, hidden, Y.shape[1])
         features = lap()
-        limit = (
-            None if self.memory_limit is None else parse_bytes("memory_limit", self.memory_limit)
-        )
         self.result_ = solve_readout(
             H,
             Y,
@@ -83,7 +80,7 @@ class SampledNetworkBase(SampledBase):
             solver=self.solver,
             alpha=self.alpha,
             rcond=self.rcond,
-            memory_limit=limit,
+            memory_limit=self._memory_bytes,
             distinct=distinct,
         )
         report_step(context, self, "solve read-out")
@@ -91,7 +88,7 @@ class SampledNetworkBase(SampledBase):
         self._keep(X, hidden)
         self.network_ = SampledNetwork(hidden, readout_of(self.result_, *bounds))
         self.alpha_ = self.result_.alpha
-        return H
+        return H, distinct
 
     @property
     def diagnostics_(self) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from solvenet.errors import InvalidDataError
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
 from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
-from solvenet.features.rows import row_set
 from solvenet.networks import Readout, SampledNetwork
 from solvenet.solvers import Solver, leave_one_out
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.blocks import RowBlocks
     from solvenet.features import FeatureSampler
+    from solvenet.features.rows import RowSet
 
 CALIBRATION_ROWS = 20_000
 
@@ -175,9 +175,9 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         weights = self._with_class_weight(weights, classes, codes)
         Y = np.zeros((len(codes), len(classes)))
         Y[np.arange(len(codes)), codes] = 1.0
-        H = self._solve(X, X_plain, Y, weights, (None, None), context)
+        H, distinct = self._solve(X, X_plain, Y, weights, (None, None), context)
         self.classes_ = classes
-        readout = self._calibrate(X_plain, H, Y, codes, weights)
+        readout = self._calibrate(X_plain, H, Y, codes, weights, distinct)
         self.network_ = SampledNetwork(self.hidden_, readout)
         self.coef_ = like(readout.coef.T, X)
         self.intercept_ = like(readout.intercept, X)
@@ -198,15 +198,20 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         return importance if weights is None else weights * importance
 
     def _calibrate(
-        self, X: Array, H: RowBlocks, Y: Array, codes: Array, weights: Array | None
+        self,
+        X: Array,
+        H: RowBlocks,
+        Y: Array,
+        codes: Array,
+        weights: Array | None,
+        distinct: RowSet,
     ) -> Readout:
         """Return the read-out of calibrated logits, fitted to leave-one-out scores."""
         w = np.ones(len(codes)) if weights is None else weights
         if len(codes) > CALIBRATION_ROWS:
             # Every k-th row in canonical order: the choice does not depend on the order.
-            rows = row_set(X, Y, weights, inputs=self.hidden_.scaling)
-            step = -(-len(rows.index) // CALIBRATION_ROWS)
-            at, w = rows.index[::step], rows.weights[::step]
+            step = -(-len(distinct.index) // CALIBRATION_ROWS)
+            at, w = distinct.index[::step], distinct.weights[::step]
             X, codes = X[at], codes[at]
             loo = leave_one_out(self.hidden_(X), Y[at], self.result_, weights=w)
         else:

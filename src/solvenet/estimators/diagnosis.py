@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone, is_classifier
 
-from solvenet._validation import parse_bytes
 from solvenet.analysis import (
     Finding,
     FitNumbers,
@@ -319,8 +318,8 @@ def _error_ratio(score: Score, loo: Score) -> float | None:
 
 def _limit(network: Any) -> int:
     """Return the bytes that a feature matrix may take."""
-    limit = network.memory_limit
-    return KEEP_BYTES if limit is None else parse_bytes("memory_limit", limit)
+    limit: int | None = network._memory_bytes
+    return KEEP_BYTES if limit is None else limit
 
 
 def _asked_width(network: Any) -> int:

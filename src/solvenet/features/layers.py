@@ -216,8 +216,10 @@ def sample_layers(
     ----------
     sampler : FeatureSampler
         How the weights of a layer are drawn.
-    X, Y, weights
-        Inputs, targets and weights of the rows, as in :meth:`FeatureSampler.sample`.
+    X, Y
+        Rows and targets, as in :meth:`FeatureSampler.sample`.
+    weights : array of shape (n_rows,), optional
+        Weights of the rows: as many repetitions. Not used where `rows` are given.
     widths : sequence of int
         Units of each layer.
     activation : Activation

@@ -63,12 +63,13 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
     factorization = result.factorization
     spectral = factorization if isinstance(factorization, SpectralFactorization) else None
     root = None if spectral is not None else result.covariance_root()
+    ratios = np.array([factorization.ratio(result.alpha)])
+    filters = None if spectral is None else spectral.filters(ratios)
     W = result.coef.reshape(len(result.coef), -1)
     for rows, block, targets, weights in problem.blocks():
         w = np.ones(len(block)) if weights is None else weights
         residual = targets - block @ W - result.intercept
-        if spectral is not None:
-            filters = spectral.filters(np.array([factorization.ratio(result.alpha)]))
+        if spectral is not None and filters is not None:
             h = spectral.projected_rows(KeptRows(block, targets, w)).fit(filters)[1][:, 0]
         else:
             whitened = (block - result.column_means) @ root
