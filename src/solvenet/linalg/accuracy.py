@@ -79,3 +79,39 @@ def karlson_walden(
         projected = (right_vectors.T @ g) / scale / norm / scale
         errors.append(float(np.linalg.norm(projected / np.where(weight > 0, weight, np.inf))))
     return max(errors, default=0.0)
+
+
+def stewart(
+    frobenius: float, coef: Array, normal_residual_norm: Array, residual_norm: Array, alpha: float
+) -> float:
+    """Bound the relative backward error from above where no spectrum is known.
+
+    Parameters
+    ----------
+    frobenius : float
+        ``||A||_F``.
+    normal_residual_norm : array of shape (n_targets,)
+        ``||A' (B - A W) - alpha W||`` a column.
+    coef, residual_norm, alpha
+        As for :func:`karlson_walden`.
+
+    Returns
+    -------
+    float
+        The largest over the targets of ``min(||g|| / ||r||, ||r|| / ||w||) / ||A||_F``:
+        the two changes of A that Stewart constructs, of which the smaller counts. May
+        exceed the optimal backward error by orders of magnitude, never fall below it.
+
+    References
+    ----------
+    G. W. Stewart (1977), in Mathematical Software III, 1-14.
+    """
+    w = column_norms(coef)
+    r = np.sqrt(residual_norm**2 + alpha * w**2)
+    g = normal_residual_norm
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_gradient = np.where(g > 0, g / r, 0.0)
+        by_residual = np.where(r > 0, r / w, 0.0)
+    if frobenius == 0:
+        return 0.0
+    return float(np.fmin(by_gradient, by_residual).max(initial=0.0) / frobenius)

@@ -32,6 +32,7 @@ class Supports(Flag):
     WIDE = auto()
     AUTO_RIDGE = auto()
     AUTO_CUTOFF = auto()
+    WARM_START = auto()
 
 
 class Solver(ABC):
@@ -56,6 +57,7 @@ class Solver(ABC):
         weights: Any = None,
         memory_limit: int | None = None,
         choose_by: tuple[Any, Any] | None = None,
+        start: Any = None,
         audit: str = "auto",
     ) -> SolveResult:
         """Solve ``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``.
@@ -81,6 +83,9 @@ class Solver(ABC):
         choose_by : tuple of (index, weights), optional
             Rows whose exact leave-one-out errors choose what is ``"auto"``, and their
             weights. By default up to 2000 rows, evenly spaced.
+        start : array-like of shape (n_cols,) or (n_cols, n_targets), optional
+            First guess of the solution, for solvers that iterate. An interrupted solve
+            goes on from the solution it had.
         audit : {"auto", "full", "skip"}, default="auto"
             ``"full"`` measures the residual and the normal residual by one more pass;
             ``"auto"`` does so only where the factorisation does not give the residual
@@ -101,7 +106,9 @@ class Solver(ABC):
             The solver does not support what was asked, or the source allows too few
             passes.
         """
-        problem = make_problem(A, B, alpha, rcond, intercept, weights, memory_limit, choose_by)
+        problem = make_problem(
+            A, B, alpha, rcond, intercept, weights, memory_limit, choose_by, start
+        )
         check_choice("audit", audit, ("auto", "full", "skip"))
         self.check(problem, audit=audit)
         start = time.perf_counter()
@@ -118,10 +125,11 @@ class Solver(ABC):
             Supports.ALPHA: not isinstance(problem.alpha, str) and problem.alpha > 0,
             Supports.AUTO_CUTOFF: problem.rcond == "auto",
             Supports.WIDE: wide,
+            Supports.WARM_START: problem.start is not None,
         }
         for feature, asked in wanted.items():
             if asked and feature not in self.supports:
-                msg = f"{name} does not support {feature.name} problems. Use QR, SVD or Auto."
+                msg = f"{name} does not support {feature.name}. Use QR, SVD or Auto."
                 raise UnsupportedProblemError(msg)
         if problem.alpha == "auto" and problem.rcond == "auto":
             msg = 'alpha="auto" and rcond="auto" were both given; choose one of them.'

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.errors import IllConditionedWarning
-from solvenet.linalg.accuracy import column_norms, karlson_walden
+from solvenet.linalg.accuracy import column_norms, karlson_walden, stewart
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, numerical_rank
+from solvenet.solvers.approximate import History
 from solvenet.solvers.factorization import Factorization, SpectralFactorization
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.result import SolveResult, StopReason
@@ -33,6 +34,7 @@ class RawSolution:
     stop_reason: StopReason
     n_passes: int
     curve: SelectionCurve | None = None
+    history: History | None = None
     residual_is_exact: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -107,6 +109,8 @@ def audit_solution(
                 residual,
                 alpha,
             )
+        elif np.isfinite(factorization.frobenius()):
+            backward = stewart(factorization.frobenius(), W, normal, residual, alpha)
         scale = np.sqrt(factorization.facts.total_sumsq)
         off = np.abs(residual - claimed) > 0.1 * residual + 1e-7 * scale
         if off.any():
@@ -140,6 +144,7 @@ def audit_solution(
         coef_norm=coef_norm,
         backward_error=backward,
         curve=raw.curve,
+        history=raw.history,
         factorization=factorization,
         n_rows=problem.n_effective,
         n_passes=raw.n_passes + (1 if measure and finite else 0),

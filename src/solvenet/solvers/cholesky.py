@@ -94,6 +94,11 @@ class CholeskyFactorization(Factorization):
         """Return an estimate for A, as far as its Gram matrix can tell (up to about 1e7)."""
         return self._condition
 
+    def frobenius(self) -> float:
+        """Return ``||A||_F``, the root of the trace of the Gram matrix."""
+        largest = float(np.diagonal(self.gram).max(initial=0.0)) or 1.0
+        return float(np.sqrt(largest) * np.sqrt((np.diagonal(self.gram) / largest).sum()))
+
     @cached_property
     def _condition(self) -> float:
         shift, norm = self.alpha(self.resolution), np.abs(self.gram).sum(axis=0)

@@ -256,7 +256,7 @@ def _reduce(problem: Problem, reduction: Reduction) -> tuple[dict[str, float], K
     for rows, A, B, weights in problem.blocks():
         here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
         parts.append(A[here - rows.start].astype(np.float64))
-        reduction.update(A, B, weights, overwrite=problem.A.fresh)
+        reduction.update(A, B, weights, start=rows.start, overwrite=problem.A.fresh)
     kept = None
     if importance is not None:
         kept = KeptRows(np.concatenate(parts), problem.B[index], importance)

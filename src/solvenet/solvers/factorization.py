@@ -144,6 +144,10 @@ class Factorization(ABC):
     def condition(self) -> float:
         """Return an estimate of the condition number of A."""
 
+    @abstractmethod
+    def frobenius(self) -> float:
+        """Return ``||A||_F`` (centred, weighted), or an estimate of it."""
+
     def alpha(self, ratio: float) -> float:
         """Return the absolute ridge that belongs to `ratio`."""
         return ratio * self.largest**2
@@ -219,6 +223,12 @@ class SpectralFactorization(Factorization):
     def condition(self) -> float:
         """Return the ratio of the extreme singular values."""
         return condition_number(self.singular_values)
+
+    def frobenius(self) -> float:
+        """Return ``||A||_F``."""
+        return (self.largest or 1.0) * float(
+            np.linalg.norm(self.singular_values / (self.largest or 1.0))
+        )
 
     def choose_ridge(self) -> SelectionCurve:
         """Return the curve of leave-one-out errors over alpha, with the choice."""

@@ -40,6 +40,8 @@ class Problem:
         Bytes that a solver may take for an explicit matrix.
     choose_by : tuple of (index, weights) or None
         Rows whose leave-one-out errors choose what is ``"auto"``, with their weights.
+    start : array of shape (n_cols, n_targets) or None
+        First guess of the solution.
     """
 
     A: RowBlocks
@@ -50,6 +52,7 @@ class Problem:
     rcond: float | str | None
     memory_limit: int | None
     choose_by: tuple[Array, Array] | None = None
+    start: Array | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Array, Array, Array | None]]:
         """Yield ``(rows, A_block, B_block, weights_block)`` in row order: one pass.
@@ -102,6 +105,7 @@ def make_problem(
     weights: Any,
     memory_limit: int | None,
     choose_by: tuple[Any, Any] | None = None,
+    start: Any = None,
 ) -> Problem:
     """Check shapes, numbers and settings and return the problem."""
     A = as_row_blocks(A)
@@ -140,7 +144,14 @@ def make_problem(
             msg = "choose_by wants (index, weights): row numbers and as many weights."
             raise InvalidDataError(msg)
         choose_by = (index, importance)
-    return Problem(A, B, weights, intercept, alpha, rcond, memory_limit, choose_by)
+    if start is not None:
+        start = np.asarray(start, dtype=np.float64)
+        start = start[:, None] if start.ndim == 1 else start
+        if start.shape != (A.shape[1], B.shape[1]):
+            msg = f"start of shape {start.shape} was given; ({A.shape[1]}, {B.shape[1]}) is wanted."
+            raise InvalidDataError(msg)
+        check_finite("start", start)
+    return Problem(A, B, weights, intercept, alpha, rcond, memory_limit, choose_by, start)
 
 
 def rows_to_choose_by(n_cols: int) -> int:

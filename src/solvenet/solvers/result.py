@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet.linalg.regularization import SelectionCurve
+from solvenet.solvers.approximate import History
 from solvenet.solvers.factorization import Factorization
 
 if TYPE_CHECKING:
@@ -22,6 +23,25 @@ class StopReason(Enum):
     TRUNCATED = (
         "Solved directly in the directions above the cutoff; the others were set to zero. "
         "Lower rcond to keep more of them, or use fewer columns."
+    )
+    CONVERGED = (
+        "The residual is as small as btol and atol ask for; the system is consistent to that "
+        "accuracy. Nothing to do."
+    )
+    CONVERGED_NORMAL = (
+        "The normal residual is as small as atol asks for: a least-squares solution. Nothing to do."
+    )
+    STAGNATED = (
+        "Rounding allows no further progress; the best iterate was kept. For more accuracy "
+        "use QR, SWG or SVD."
+    )
+    CONDITION_LIMIT = (
+        "The condition number that the iteration sees exceeds conlim. Raise alpha, truncate "
+        "(SWG, QR, SVD with rcond), or raise conlim and accept noise in the solution."
+    )
+    ITERATION_LIMIT = (
+        "max_iterations was reached before the tolerance. Allow more, start from this "
+        "solution (start=result.coef), precondition (SPIR), or use SWG or QR."
     )
     BELOW_RESOLUTION = (
         "The problem asks for less regularisation than this solver resolves. Use QR or SVD, "
@@ -39,7 +59,12 @@ class StopReason(Enum):
     @property
     def success(self) -> bool:
         """Whether the solution is what was asked for."""
-        return self in (StopReason.DIRECT, StopReason.TRUNCATED)
+        return self in (
+            StopReason.DIRECT,
+            StopReason.TRUNCATED,
+            StopReason.CONVERGED,
+            StopReason.CONVERGED_NORMAL,
+        )
 
 
 @dataclass(frozen=True)
@@ -68,9 +93,12 @@ class SolveResult:
         ``||B - A W||``, ``||A' (B - A W) - alpha W||`` and ``||W||`` a column. The second
         is nan where the audit was skipped.
     backward_error : float or None
-        Karlson-Walden estimate, where the spectrum and the audit are at hand.
+        Karlson-Walden estimate where the solver has the spectrum, else Stewart's bound;
+        None where the audit was skipped.
     curve : SelectionCurve or None
         The scores among which ``"auto"`` chose.
+    history : History or None
+        Norms of the residual in each iteration, for solvers that iterate.
     factorization : Factorization
         What the solver knows of the matrix.
     n_rows : float
@@ -100,6 +128,7 @@ class SolveResult:
     coef_norm: Array
     backward_error: float | None
     curve: SelectionCurve | None
+    history: History | None
     factorization: Factorization = field(repr=False)
     n_rows: float
     n_passes: int
@@ -111,6 +140,17 @@ class SolveResult:
     def condition(self) -> float:
         """Estimated ratio of the largest to the smallest singular value of A."""
         return self.factorization.condition()
+
+    @property
+    def floor(self) -> Array:
+        """Root mean square error that the regularisation alone may cause, (n_targets,).
+
+        ``max(rcond s1, sqrt(alpha)) ||w|| / sqrt(n_rows)``: the error bound of truncated
+        and ridge solutions for targets without noise (Adcock and Huybrechs 2019).
+        """
+        cut = self.rcond * self.factorization.largest if self.rank is not None else 0.0
+        floor: Array = max(cut, self.alpha**0.5) * self.coef_norm / self.n_rows**0.5
+        return floor
 
     @property
     def degrees_of_freedom(self) -> float:
@@ -141,7 +181,7 @@ class SolveResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the facts (not the arrays of the solution) as plain Python values."""
-        skipped = {"coef", "intercept", "factorization", "curve"}
+        skipped = {"coef", "intercept", "factorization", "curve", "history"}
         out: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
@@ -155,6 +195,7 @@ class SolveResult:
                 value = list(value)
             out[item.name] = value
         out["condition"] = self.condition
+        out["floor"] = self.floor.tolist()
         out["degrees_of_freedom"] = self.degrees_of_freedom
         return out
 
