@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.blocks.planning import rows_per_block
-from solvenet.features import FeatureMap, InputScaling, LayeredMap
+from solvenet.features import FeatureMap, InputScaling, LayeredMap, SelectedMap
 from solvenet.linalg.products import multiply
 
 if TYPE_CHECKING:
@@ -84,6 +84,23 @@ class HiddenMap(FeatureMap):
         """Return the arrays of the scaling and of every layer."""
         scaling = {f"scaling.{name}": array for name, array in self.scaling.arrays().items()}
         return scaling | self.layers.arrays()
+
+    def part(self, index: Array) -> FeatureMap:
+        """Return the map to some of the features, in the order of `index`."""
+        units = index < self.layers.n_features_out
+        fewer = HiddenMap(self.scaling, self.layers.part(index[units]), self.skip)
+        if not self.skip:
+            return fewer
+        # All inputs stand behind the chosen units: few numbers, of which some are taken.
+        n_units = np.count_nonzero(units)
+        passed = n_units + index - self.layers.n_features_out
+        return SelectedMap(fewer, np.where(units, np.cumsum(units) - 1, passed))
+
+    def weight_norms(self) -> Array:
+        """Return the norms of the last weights, which for inputs passed on are the factor."""
+        norms = self.layers.weight_norms()
+        inputs = np.full(self.n_features_out - len(norms), abs(self.skip))
+        return np.concatenate([norms, inputs])
 
 
 @dataclass(frozen=True)

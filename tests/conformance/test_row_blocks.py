@@ -1,5 +1,7 @@
 """Every source and every wrapper hands out the matrix it says, however it is cut."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,16 @@ from solvenet.blocks import (
     rows_per_block,
 )
 from solvenet.errors import InvalidDataError, MemoryLimitError, PassesExhaustedError
+from solvenet.features import (
+    ACTIVATIONS,
+    Activation,
+    DenseMap,
+    InputScaling,
+    LayeredMap,
+    SelectedMap,
+)
+from solvenet.features.layers import ComposedMap
+from solvenet.networks import HiddenMap
 from solvenet.testing import row_sources
 
 RNG = np.random.default_rng(0)
@@ -80,6 +92,85 @@ def test_products(kind, wrapper):
         operator = source.aslinearoperator()
         assert np.allclose(operator @ u, expected @ u)
         assert np.allclose(operator.T @ v, expected.T @ v)
+
+
+@pytest.mark.parametrize("chosen", [[2, 0, 2], [1, 2, 3], [3]], ids=["jumps", "run", "one"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns(kind, wrapper, chosen):
+    """Chosen columns are those of the array, of columns of columns too, in every order."""
+    wrap, expected = WRAPPERS[wrapper]
+    with row_sources(A) as sources:
+        source = wrap(sources[kind])
+        part = source.columns(chosen)
+        assert (part.dtype, part.n_passes) == (source.dtype, source.n_passes)
+        if source.n_passes is None:
+            again = part.columns(np.arange(len(chosen))[::-1])
+            assert np.allclose(again.to_array(), expected[:, chosen[::-1]], rtol=1e-15)
+        end = 0
+        for rows, block in part.blocks():
+            assert rows.start == end
+            assert (
+                block.shape == (rows.stop - rows.start, len(chosen)) == (len(block), part.shape[1])
+            )
+            assert np.allclose(block, expected[rows][:, chosen], rtol=1e-15)
+            end = rows.stop
+        assert end == len(A)
+
+
+def test_only_the_chosen_columns_are_computed():
+    layer = DenseMap(RNG.standard_normal((6, 5)), RNG.standard_normal(5), ACTIVATIONS["tanh"])
+    deep = LayeredMap((DenseMap(RNG.standard_normal((6, 6)), np.zeros(6), layer.activation), layer))
+    widths = []
+
+    def watched(Z):
+        widths.append(Z.shape[1])
+        return np.tanh(Z)
+
+    seen = dataclasses.replace(layer, activation=Activation("watched", watched, 1.0, 0.5))
+    source = Scaled(MappedBlocks(as_row_blocks(A), seen, 5), M[:5])
+    assert np.allclose(source.columns([4, 1]).to_array(), (layer(A) * M[:5])[:, [4, 1]], rtol=1e-15)
+    assert widths == [2]
+    for map_ in (
+        deep,
+        ComposedMap(InputScaling(M, 1 + M**2), deep),
+        SelectedMap(deep, np.arange(5)),
+    ):
+        columns = MappedBlocks(as_row_blocks(A), map_, 5).columns([3, 0])
+        assert np.allclose(columns.to_array(), map_(A)[:, [3, 0]], rtol=1e-14)
+
+
+@pytest.mark.parametrize("skip", [0.0, 2.0])
+def test_columns_of_a_network(skip):
+    """Units and inputs that bypass them, mixed in any order."""
+    last = DenseMap(RNG.standard_normal((6, 4)), RNG.standard_normal(4), ACTIVATIONS["tanh"])
+    hidden = HiddenMap(InputScaling(M, np.ones(6)), LayeredMap((last,)), skip)
+    n_cols = hidden.n_features_out
+    source = MappedBlocks(ArrayBlocks(A, rows_per_block=20), hidden, n_cols, into=True)
+    for index in (RNG.permutation(n_cols), np.array([n_cols - 1]), np.array([2, 0])):
+        part = source.columns(index)
+        assert np.allclose(part.to_array(), hidden(A)[:, index], rtol=1e-13, atol=1e-15)
+        norms = np.r_[np.linalg.norm(last.weights, axis=0), np.full(n_cols - 4, skip)]
+        assert np.allclose(part.weight_norms(), norms[index])
+
+
+def test_weight_norms_are_known_where_columns_are_units():
+    layer = DenseMap(RNG.standard_normal((6, 5)), np.zeros(5), ACTIVATIONS["tanh"])
+    norms = np.linalg.norm(layer.weights, axis=0)
+    source = MappedBlocks(as_row_blocks(A), layer, 5)
+    derived = Weighted(Centered(Scaled(source, 2.0), 1.0), W)
+    assert np.allclose(derived.weight_norms(), norms)
+    assert np.allclose(derived.columns([3, 1]).weight_norms(), norms[[3, 1]])
+    assert np.allclose(SelectedMap(layer, np.array([2])).weight_norms(), norms[2])
+    for unknown in (as_row_blocks(A), MappedBlocks(as_row_blocks(A), np.tanh, 6)):
+        assert unknown.weight_norms() is None
+        assert unknown.columns([1]).weight_norms() is None
+
+
+@pytest.mark.parametrize("index", [[], [6], [-1], [0.5], [[1]], [True]])
+def test_wrong_columns_are_refused(index):
+    with pytest.raises(InvalidDataError, match="columns wants whole numbers from 0 to 5"):
+        as_row_blocks(A).columns(index)
 
 
 @given(rows=st.integers(1, 120))

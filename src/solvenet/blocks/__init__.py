@@ -1,6 +1,6 @@
 """What a matrix is: something that hands out row blocks."""
 
-from solvenet.blocks._base import RowBlocks
+from solvenet.blocks._base import Columns, RowBlocks
 from solvenet.blocks.arrays import ArrayBlocks, as_row_blocks
 from solvenet.blocks.lazy import (
     Centered,
@@ -15,6 +15,7 @@ from solvenet.blocks.planning import FeaturePlan, plan_features, rows_per_block
 __all__ = [
     "ArrayBlocks",
     "Centered",
+    "Columns",
     "FeaturePlan",
     "MappedBlocks",
     "OnePassBlocks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -101,6 +101,38 @@ class RowBlocks(ABC):
             out[rows] = block
         return out
 
+    def columns(self, index: Array) -> RowBlocks:
+        """Return some of the columns, in the order of `index`, as row blocks of their own.
+
+        Sources that make their columns, such as features on the fly, make only these;
+        any other hands out slices of its blocks.
+
+        Parameters
+        ----------
+        index : array-like of int
+            Numbers of columns, at least one, each in ``range(n_cols)``.
+        """
+        return Columns(self, self.check_columns(index))
+
+    def check_columns(self, index: Any) -> Array:
+        """Return `index` as an array if it holds numbers of columns, at least one."""
+        numbers = np.asarray(index)
+        whole = numbers.ndim == 1 and numbers.dtype.kind in "iu" and len(numbers) > 0
+        if not whole or numbers.min() < 0 or numbers.max() >= self.shape[1]:
+            msg = (
+                f"columns wants whole numbers from 0 to {self.shape[1] - 1}, at least one; "
+                f"{index!r} was given."
+            )
+            raise InvalidDataError(msg)
+        return numbers
+
+    def weight_norms(self) -> Array | None:
+        """Return the norm of the weights behind each column, shape (n_cols,).
+
+        How steep each unit is; None where the columns are not known to be hidden units.
+        """
+        return None
+
     def aslinearoperator(self) -> LinearOperator:
         """Return a SciPy ``LinearOperator``; each product is one pass over the rows."""
         from scipy.sparse.linalg import LinearOperator
@@ -123,3 +155,41 @@ class RowBlocks(ABC):
             )
             raise InvalidDataError(msg)
         return V
+
+
+class Columns(RowBlocks):
+    """Some columns of another source, sliced from its blocks.
+
+    Made by :meth:`RowBlocks.columns`, which knows of better ways for some sources.
+    """
+
+    def __init__(self, source: RowBlocks, index: Array) -> None:
+        self.shape = (source.shape[0], len(index))
+        self.dtype = source.dtype
+        self.n_passes = source.n_passes
+        self._source = source
+        self._index = index
+        # Neighbours are handed out as views, without a copy.
+        first, last = int(index[0]), int(index[-1])
+        together = np.array_equal(index, np.arange(first, last + 1))
+        self._which: slice | Array = slice(first, last + 1) if together else index
+        self.fresh = source.fresh or not together
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` of these columns."""
+        for rows, block in self._source.blocks():
+            yield rows, block[:, self._which]
+
+    def stream(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` of these columns, each to be looked at once."""
+        for rows, block in self._source.stream():
+            yield rows, block[:, self._which]
+
+    def columns(self, index: Array) -> RowBlocks:
+        """Return some of these columns: sliced once, not twice."""
+        return self._source.columns(self._index[self.check_columns(index)])
+
+    def weight_norms(self) -> Array | None:
+        """Return those of these columns, where the source knows them."""
+        norms = self._source.weight_norms()
+        return None if norms is None else norms[self._index]

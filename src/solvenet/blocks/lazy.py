@@ -46,6 +46,22 @@ class _Derived(RowBlocks):
             yield rows, self._change(rows, block)
 
 
+class _SameColumns(_Derived):
+    """A derived source whose columns are those of its source, each changed by itself."""
+
+    def columns(self, index: Array) -> RowBlocks:
+        """Return some of the columns: chosen first, changed afterwards."""
+        return self._of(self._source.columns(index), self.check_columns(index))
+
+    @abstractmethod
+    def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
+        """Return what becomes of these columns of the source."""
+
+    def weight_norms(self) -> Array | None:
+        """Return those of the source."""
+        return self._source.weight_norms()
+
+
 class MappedBlocks(_Derived):
     """``function(A)`` row by row, never held: the way features reach a solver.
 
@@ -55,7 +71,9 @@ class MappedBlocks(_Derived):
         The inputs.
     function : callable
         Maps a block of shape (rows, source columns) to (rows, `n_cols`); each row of
-        the result depends on that row alone.
+        the result depends on that row alone. Its methods ``part(index)`` (the function
+        of some columns) and ``weight_norms()`` are used where it has them, as a
+        :class:`solvenet.features.FeatureMap` does.
     n_cols : int
         Columns of the result.
     dtype : dtype, default=float64
@@ -87,6 +105,22 @@ class MappedBlocks(_Derived):
         self._function = function
         self._into = into
 
+    def columns(self, index: Array) -> RowBlocks:
+        """Return some of the columns; the function of the others is not computed."""
+        index = self.check_columns(index)
+        part = getattr(self._function, "part", None)
+        if part is None:
+            return super().columns(index)
+        return MappedBlocks(
+            self._source, part(index), len(index), dtype=self.dtype.type, into=self._into
+        )
+
+    def weight_norms(self) -> Array | None:
+        """Return what the function knows of them."""
+        known = getattr(self._function, "weight_norms", None)
+        norms: Array | None = None if known is None else known()
+        return norms
+
     def _change(self, rows: slice, block: Array) -> Array:
         out = np.asarray(self._function(block), dtype=self.dtype)
         return out.copy() if np.may_share_memory(out, block) else out
@@ -113,7 +147,7 @@ class WithIntercept(_Derived):
         return np.concatenate([np.ones((len(block), 1), self.dtype), block], axis=1)
 
 
-class Centered(_Derived):
+class Centered(_SameColumns):
     """``A - mean``, with one number a column."""
 
     def __init__(self, source: RowBlocks, mean: Array) -> None:
@@ -123,8 +157,11 @@ class Centered(_Derived):
     def _change(self, rows: slice, block: Array) -> Array:
         return np.subtract(block, self._mean, dtype=self.dtype)
 
+    def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
+        return Centered(source, self._mean[index] if self._mean.ndim else self._mean)
 
-class Scaled(_Derived):
+
+class Scaled(_SameColumns):
     """``A * factor``, with one number a column."""
 
     def __init__(self, source: RowBlocks, factor: Array) -> None:
@@ -134,8 +171,11 @@ class Scaled(_Derived):
     def _change(self, rows: slice, block: Array) -> Array:
         return np.multiply(block, self._factor, dtype=self.dtype)
 
+    def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
+        return Scaled(source, self._factor[index] if self._factor.ndim else self._factor)
 
-class Weighted(_Derived):
+
+class Weighted(_SameColumns):
     """``sqrt(weights)[:, None] * A``: least squares on it weights the squared residuals."""
 
     def __init__(self, source: RowBlocks, weights: Array) -> None:
@@ -147,10 +187,14 @@ class Weighted(_Derived):
                 "one weight >= 0 a row is wanted."
             )
             raise InvalidDataError(msg)
+        self._weights = weights
         self._root = np.sqrt(weights)[:, None].astype(self.dtype)
 
     def _change(self, rows: slice, block: Array) -> Array:
         return block * self._root[rows]
+
+    def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
+        return Weighted(source, self._weights)
 
 
 class OnePassBlocks(RowBlocks):

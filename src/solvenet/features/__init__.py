@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from solvenet.features._base import FeatureMap, FeatureSampler
+from solvenet.features._base import FeatureMap, FeatureSampler, SelectedMap
 from solvenet.features.activations import ACTIVATIONS, Activation, get_activation
 from solvenet.features.layers import DenseMap, InputScaling, LayeredMap, sample_layers
 from solvenet.features.random_features import FourierFeatures, GivenFeatures, RandomFeatures
@@ -28,6 +28,7 @@ __all__ = [
     "InputScaling",
     "LayeredMap",
     "RandomFeatures",
+    "SelectedMap",
     "get_activation",
     "sample_layers",
 ]

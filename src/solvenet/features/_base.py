@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -34,6 +37,57 @@ class FeatureMap(ABC):
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """Return the arrays by name, for saving, export and counting parameters."""
+
+    def part(self, index: Array) -> FeatureMap:
+        """Return the map to some of the features, in the order of `index`.
+
+        Of the last layer only these units are computed; layers before it are computed
+        whole.
+        """
+        return SelectedMap(self, index)
+
+    def weight_norms(self) -> Array | None:
+        """Return the norm of each unit's weights, shape (n_features_out,), if known."""
+        return None
+
+
+@dataclass(frozen=True)
+class SelectedMap(FeatureMap):
+    """Some features of a map, which computes all of them.
+
+    Parameters
+    ----------
+    whole : FeatureMap
+        The map.
+    index : array of shape (n_features_out,), int
+        Which of its features.
+    """
+
+    whole: FeatureMap
+    index: Array = field(repr=False)
+
+    @property
+    def n_features_in(self) -> int:  # type: ignore[override]
+        """Columns of the inputs."""
+        return self.whole.n_features_in
+
+    @property
+    def n_features_out(self) -> int:  # type: ignore[override]
+        """Columns that are kept."""
+        return len(self.index)
+
+    def __call__(self, X: Array, *, out: Array | None = None) -> Array:
+        """Return the features, in `out` if it is given."""
+        return np.take(self.whole(X), self.index, axis=1, out=out)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays of the whole map and the index."""
+        return self.whole.arrays() | {"index": self.index}
+
+    def weight_norms(self) -> Array | None:
+        """Return those of the kept features."""
+        norms = self.whole.weight_norms()
+        return None if norms is None else norms[self.index]
 
 
 class FeatureSampler(ABC):

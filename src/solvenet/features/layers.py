@@ -12,6 +12,7 @@ from solvenet._validation import check_count
 from solvenet.features._base import FeatureMap, FeatureSampler
 from solvenet.features.activations import Activation
 from solvenet.features.rows import RowSet, row_set
+from solvenet.linalg.accuracy import column_norms
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -54,6 +55,14 @@ class DenseMap(FeatureMap):
     def arrays(self) -> dict[str, Array]:
         """Return the weights and biases."""
         return {"weights": self.weights, "biases": self.biases}
+
+    def part(self, index: Array) -> DenseMap:
+        """Return the layer of these units alone."""
+        return DenseMap(self.weights[:, index], self.biases[index], self.activation)
+
+    def weight_norms(self) -> Array:
+        """Return the norm of each unit's weights: how steep it is."""
+        return column_norms(self.weights)
 
 
 @dataclass(frozen=True)
@@ -165,6 +174,14 @@ class LayeredMap(FeatureMap):
             for name, array in layer.arrays().items()
         }
 
+    def part(self, index: Array) -> LayeredMap:
+        """Return the layers with only these units in the last."""
+        return LayeredMap((*self.layers[:-1], self.layers[-1].part(index)))
+
+    def weight_norms(self) -> Array:
+        """Return those of the last layer."""
+        return self.layers[-1].weight_norms()
+
 
 @dataclass(frozen=True)
 class ComposedMap(FeatureMap):
@@ -195,6 +212,14 @@ class ComposedMap(FeatureMap):
             for name, map_ in maps.items()
             for key, array in map_.arrays().items()
         }
+
+    def part(self, index: Array) -> ComposedMap:
+        """Return the first map and some features of the second."""
+        return ComposedMap(self.first, self.second.part(index))
+
+    def weight_norms(self) -> Array | None:
+        """Return those of the second map."""
+        return self.second.weight_norms()
 
 
 def sample_layers(
