@@ -7,7 +7,18 @@ from typing import Any
 __version__ = version("solvenet")
 
 _HOMES = {
-    "solvers": ["QR", "SVD", "Auto", "NormalEquations", "SolveResult", "StopReason"],
+    "solvers": [
+        "CGLS",
+        "LSMR",
+        "LSQR",
+        "QR",
+        "SVD",
+        "SWG",
+        "Auto",
+        "NormalEquations",
+        "SolveResult",
+        "StopReason",
+    ],
     "features": ["SWIM", "Activation", "FourierFeatures", "GivenFeatures", "RandomFeatures"],
     "estimators": [
         "SampledFeatures",

@@ -1,4 +1,4 @@
-"""One-pass summaries of row blocks that merge: triangular factor, Gram matrix, moments.
+"""One-pass summaries of row blocks that merge: triangle, Gram matrix, sketch, moments.
 
 A reduction sees blocks of rows, and two reductions of disjoint rows merge into that of
 their union. The same class therefore serves a loop, threads, and a tree on a cluster.
@@ -8,5 +8,13 @@ from solvenet.reductions._base import Reduction
 from solvenet.reductions.gram import CrossProducts, GramReduction
 from solvenet.reductions.moments import ColumnMoments
 from solvenet.reductions.qr import QRReduction
+from solvenet.reductions.sketch import SketchReduction
 
-__all__ = ["ColumnMoments", "CrossProducts", "GramReduction", "QRReduction", "Reduction"]
+__all__ = [
+    "ColumnMoments",
+    "CrossProducts",
+    "GramReduction",
+    "QRReduction",
+    "Reduction",
+    "SketchReduction",
+]

@@ -5,17 +5,32 @@ from typing import Any
 from solvenet.solvers._base import Needs, Solver, Supports
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.direct import QR, SVD, NormalEquations
+from solvenet.solvers.iterative import CGLS, LSMR, LSQR
 from solvenet.solvers.loo import LeaveOneOut, leave_one_out, loo_curve
 from solvenet.solvers.problem import rows_to_choose_by
 from solvenet.solvers.result import SolveResult, StopReason
+from solvenet.solvers.swg import SWG
 
-SOLVERS: dict[str, type[Any]] = {"auto": Auto, "svd": SVD, "qr": QR, "normal": NormalEquations}
+SOLVERS: dict[str, type[Any]] = {
+    "auto": Auto,
+    "svd": SVD,
+    "qr": QR,
+    "normal": NormalEquations,
+    "swg": SWG,
+    "lsqr": LSQR,
+    "lsmr": LSMR,
+    "cgls": CGLS,
+}
 """Names by which estimators and the command line know the solvers."""
 
 __all__ = [
+    "CGLS",
+    "LSMR",
+    "LSQR",
     "QR",
     "SOLVERS",
     "SVD",
+    "SWG",
     "Auto",
     "LeaveOneOut",
     "Needs",

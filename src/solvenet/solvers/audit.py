@@ -51,7 +51,8 @@ def solution_of(
             # Directions at the level of rounding are noise for any ridge.
             rcond = finest
         elif problem.rcond == "auto":
-            factorization = factorization.truncated(max(rcond, finest))
+            finest = max(finest, 4 * float(np.finfo(problem.A.dtype).eps))
+            factorization = factorization.truncated(finest)
             curve = factorization.choose_cutoff()
             rcond = curve.value
         if ratio == 0:
@@ -121,9 +122,10 @@ def audit_solution(
     stop = raw.stop_reason if finite else StopReason.NON_FINITE
     if not finite:
         notes.append("The solution is not finite.")
-    if stop is StopReason.BELOW_RESOLUTION:
+    elif not stop.success:
         notes.append(stop.advice)
-    if not stop.success or (notes and problem.alpha != "auto"):
+    asked_to_stop = stop is StopReason.INTERRUPTED
+    if not asked_to_stop and (not stop.success or (notes and problem.alpha != "auto")):
         warnings.warn(f"{raw.solver}: {' '.join(notes)}", IllConditionedWarning, stacklevel=3)
     raw.seconds["audit"] = time.perf_counter() - start
     spectral = factorization if isinstance(factorization, SpectralFactorization) else None

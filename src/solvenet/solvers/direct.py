@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from solvenet.errors import InvalidDataError
 from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
 from solvenet.linalg.leave_one_out import ExactRows
 from solvenet.linalg.rank import GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
@@ -23,7 +22,7 @@ from solvenet.solvers.factorization import (
     spectral_from_gram,
     spectral_from_matrix,
 )
-from solvenet.solvers.problem import Problem
+from solvenet.solvers.problem import Problem, check_state
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -81,7 +80,7 @@ class SVD(Solver):
             mean_A, mean_B = (root @ M / (root @ root) for M in (A, B))
             reflector = unit_reflector(root)
             A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
-        _check_state(A)
+        check_state(A)
         U, s, Vt = thin_svd(A)
         projected = U.T @ B
         outside = B - U @ projected
@@ -152,7 +151,7 @@ class QR(Solver):
         reduction = QRReduction(n_cols, n_targets, center=problem.intercept)
         seconds, kept = _reduce(problem, reduction)
         R, C, outside, mean_A, mean_B = reduction.factors()
-        _check_state(R)
+        check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
         factorization = spectral_from_matrix(
             R,
@@ -212,7 +211,7 @@ class NormalEquations(Solver):
         reduction = GramReduction(n_cols, n_targets, center=problem.intercept)
         seconds, kept = _reduce(problem, reduction)
         products = reduction.products()
-        _check_state(products.lower)
+        check_state(products.lower)
         facts = _facts(problem, products.BB, products.mean_A, products.mean_B, kept)
         spectrum = self.spectrum
         if spectrum == "auto":
@@ -266,16 +265,6 @@ def _reduce(problem: Problem, reduction: Reduction) -> tuple[dict[str, float], K
 def _keep(problem: Problem, A: Array) -> KeptRows:
     index, weights = problem.rows_to_keep()
     return KeptRows(A[index], problem.B[index], weights)
-
-
-def _check_state(state: Array) -> None:
-    """NaN and infinity in any row survive into the state: one look at the end suffices."""
-    if not np.isfinite(state).all():
-        msg = (
-            "A holds NaN or infinite values, or its entries overflow when squared. Remove "
-            "or impute them, or scale the columns towards one."
-        )
-        raise InvalidDataError(msg)
 
 
 def _facts(

@@ -157,3 +157,13 @@ def make_problem(
 def rows_to_choose_by(n_cols: int) -> int:
     """Return how many rows the regularisation is chosen by: fewer where each costs more."""
     return int(min(ROWS_TO_CHOOSE_BY, max(400, 2.5e8 / n_cols**2)))
+
+
+def check_state(state: Array) -> None:
+    """Refuse NaN and infinity, which survive from any row into the state of a solver."""
+    if not np.isfinite(state).all():
+        msg = (
+            "A holds NaN or infinite values, or its entries overflow when squared. Remove "
+            "or impute them, or scale the columns towards one."
+        )
+        raise InvalidDataError(msg)
