@@ -118,6 +118,9 @@ class Solver(ABC):
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:
         """Refuse, before any row is read, what this solver cannot do."""
+        if problem.alpha == "auto" and problem.rcond == "auto":
+            msg = 'alpha="auto" and rcond="auto" were both given; choose one of them.'
+            raise UnsupportedProblemError(msg)
         name = type(self).__name__
         wide = problem.A.shape[0] < problem.A.shape[1]
         wanted = {
@@ -131,9 +134,6 @@ class Solver(ABC):
             if asked and feature not in self.supports:
                 msg = f"{name} does not support {feature.name}. Use QR, SVD or Auto."
                 raise UnsupportedProblemError(msg)
-        if problem.alpha == "auto" and problem.rcond == "auto":
-            msg = 'alpha="auto" and rcond="auto" were both given; choose one of them.'
-            raise UnsupportedProblemError(msg)
         passes = problem.A.n_passes
         needed = 1 + (audit == "full")
         if passes is not None and (passes < needed or Needs.MANY_PASSES in self.needs):

@@ -43,6 +43,9 @@ class StopReason(Enum):
         "max_iterations was reached before the tolerance. Allow more, start from this "
         "solution (start=result.coef), precondition (SPIR), or use SWG or QR."
     )
+    INTERRUPTED = (
+        "The callback asked to stop. A later call with start=result.coef goes on from here."
+    )
     BELOW_RESOLUTION = (
         "The problem asks for less regularisation than this solver resolves. Use QR or SVD, "
         "which resolve the square of it, or accept the ridge that was used."
