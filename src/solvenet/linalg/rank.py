@@ -21,6 +21,14 @@ ORTHOGONAL_RESOLUTION = (4 * EPS) ** 2
 """Smallest ``alpha / s1**2`` that an orthogonal factorisation resolves (about 1e-30)."""
 
 
+def finest_cutoff(resolution: float) -> float:
+    """Return the smallest relative cutoff that has a meaning at this resolution of ridges.
+
+    For orthogonal factorisations it is the unit roundoff: directions below are noise.
+    """
+    return EPS / 2 if resolution <= ORTHOGONAL_RESOLUTION else resolution**0.5
+
+
 def relative_cutoff(
     rcond: float | None, shape: tuple[int, int], dtype: np.dtype[np.floating]
 ) -> float:

@@ -7,7 +7,7 @@ of any scale neither overflow nor meet an absolute threshold.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,12 +39,17 @@ class SelectionCurve:
     values : array of shape (k,)
         Ascending.
     scores : array of shape (k,)
-        Mean squared leave-one-out error over the variance of the targets: 1 is the error
-        of predicting the mean.
+        Mean squared error (leave-one-out or cross-validation) over the variance of the
+        targets: 1 is the error of predicting the mean.
     chosen : int
         Index of the choice.
     n_rows : int
-        Rows whose leave-one-out errors were averaged.
+        Rows whose errors were averaged.
+    criterion : str
+        ``"loo"``, or ``"gcv"`` for generalised cross-validation: all rows, with their
+        leverages replaced by the mean.
+    others : dict of str to array
+        Scores of the same values by other criteria, where they cost nothing.
     """
 
     parameter: str
@@ -52,6 +57,8 @@ class SelectionCurve:
     scores: Array
     chosen: int
     n_rows: int
+    criterion: str = "loo"
+    others: dict[str, Array] = field(default_factory=dict)
 
     @property
     def value(self) -> float:
@@ -112,6 +119,49 @@ def pick(squares: Array, weights: Array) -> tuple[Array, int]:
     margin = spread / np.sqrt(n_rows) * min(1.0, np.sqrt(FEW_ROWS / n_rows))
     allowed = mean <= np.maximum(margin, TIE * scores[best])
     return scores, best + int(np.flatnonzero(allowed)[-1])
+
+
+def gcv_scores(
+    residual_sumsq: Array, degrees_of_freedom: Array, n_rows: float, total_sumsq: Array
+) -> Array:
+    """Return the generalised cross-validation error, relative to the null model.
+
+    Parameters
+    ----------
+    residual_sumsq : array of shape (k, n_targets)
+        Sums of squared residuals under k regularisations.
+    degrees_of_freedom : array of shape (k,)
+        Effective parameters, the intercept included.
+    n_rows : float
+        Rows that count.
+    total_sumsq : array of shape (n_targets,)
+        Sums of squares of the (centred) targets.
+
+    Returns
+    -------
+    array of shape (k,)
+        ``n_rows RSS / (n_rows - dof)**2`` over the variance, averaged over the targets
+        that vary; infinite where less than one degree of freedom is left.
+
+    References
+    ----------
+    G. Golub, M. Heath, G. Wahba (1979), Technometrics 21, 215-223.
+    """
+    left = n_rows - degrees_of_freedom
+    varying = total_sumsq > 0
+    if not varying.any():
+        return np.zeros(len(left))
+    share = (residual_sumsq[:, varying] / total_sumsq[varying]).mean(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(left >= 1.0, (n_rows / left) ** 2 * share, np.inf)
+
+
+def pick_smallest(scores: Array) -> int:
+    """Return the index of the smallest score; the last of those that count as equal."""
+    best = float(scores.min())
+    if not np.isfinite(best):
+        return len(scores) - 1
+    return int(np.flatnonzero(scores <= best * (1 + TIE))[-1])
 
 
 def ratio_grid(resolution: float, *, per_decade: int = 2) -> Array:

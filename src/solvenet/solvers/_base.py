@@ -57,6 +57,7 @@ class Solver(ABC):
         weights: Any = None,
         memory_limit: int | None = None,
         choose_by: tuple[Any, Any] | None = None,
+        criterion: str | None = None,
         start: Any = None,
         audit: str = "auto",
     ) -> SolveResult:
@@ -70,10 +71,10 @@ class Solver(ABC):
             Right-hand sides.
         alpha : float or "auto", default=0.0
             Ridge parameter; multiplies ``||W||^2``, with no hidden ``1 / n_rows``.
-            ``"auto"`` chooses it by leave-one-out.
+            ``"auto"`` chooses it from the data, by `criterion`.
         rcond : float, None or "auto", default=None
             Singular values of at most ``rcond * s1`` count as zero. None stands for
-            ``eps * max(A.shape)``; ``"auto"`` chooses it by leave-one-out.
+            ``eps * max(A.shape)``; ``"auto"`` chooses it from the data, by `criterion`.
         intercept : bool, default=False
             Solve for an unpenalised constant b as well.
         weights : array-like of shape (n_rows,), optional
@@ -83,6 +84,10 @@ class Solver(ABC):
         choose_by : tuple of (index, weights), optional
             Rows whose exact leave-one-out errors choose what is ``"auto"``, and their
             weights. By default up to 2000 rows, evenly spaced.
+        criterion : {"loo", "gcv"}, optional
+            What chooses: exact leave-one-out errors of some rows, or generalised
+            cross-validation over all of them. By default leave-one-out for alpha and
+            cross-validation for rcond: near interpolation leave-one-out rests on few rows.
         start : array-like of shape (n_cols,) or (n_cols, n_targets), optional
             First guess of the solution, for solvers that iterate. An interrupted solve
             goes on from the solution it had.
@@ -107,7 +112,7 @@ class Solver(ABC):
             passes.
         """
         problem = make_problem(
-            A, B, alpha, rcond, intercept, weights, memory_limit, choose_by, start
+            A, B, alpha, rcond, intercept, weights, memory_limit, choose_by, start, criterion
         )
         check_choice("audit", audit, ("auto", "full", "skip"))
         self.check(problem, audit=audit)

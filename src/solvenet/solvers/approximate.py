@@ -75,7 +75,7 @@ class ApproximateSolution(Factorization):
         )
         raise UnsupportedProblemError(msg)
 
-    def choose_ridge(self) -> SelectionCurve:
+    def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:
         """Refuse: without a factorisation leave-one-out errors are not known."""
         msg = "Leave-one-out needs a factorisation. Use SWG, QR, SVD or NormalEquations."
         raise UnsupportedProblemError(msg)

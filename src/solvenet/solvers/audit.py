@@ -11,7 +11,7 @@ import numpy as np
 
 from solvenet.errors import IllConditionedWarning
 from solvenet.linalg.accuracy import column_norms, karlson_walden, stewart
-from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, numerical_rank
+from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, finest_cutoff, numerical_rank
 from solvenet.solvers.approximate import History
 from solvenet.solvers.factorization import Factorization, SpectralFactorization
 from solvenet.solvers.problem import Problem
@@ -45,15 +45,17 @@ def solution_of(
     """Apply the regularisation that the problem asks for to a factorisation."""
     rcond, curve, stop = problem.cutoff(), None, StopReason.DIRECT
     ratio = 0.0 if isinstance(problem.alpha, str) else factorization.ratio(problem.alpha)
-    finest = factorization.resolution**0.5
+    finest = finest_cutoff(factorization.resolution)
     if isinstance(factorization, SpectralFactorization):
         if problem.alpha == "auto":
             # Directions at the level of rounding are noise for any ridge.
             rcond = finest
         elif problem.rcond == "auto":
-            finest = max(finest, 4 * float(np.finfo(problem.A.dtype).eps))
+            finest = max(finest, float(np.finfo(problem.A.dtype).eps) / 2)
             factorization = factorization.truncated(finest)
-            curve = factorization.choose_cutoff()
+            # Half the digits of a residual from a Gram matrix are noise: not for GCV.
+            exact = factorization.resolution <= ORTHOGONAL_RESOLUTION
+            curve = factorization.choose_cutoff(problem.criterion or ("gcv" if exact else "loo"))
             rcond = curve.value
         if ratio == 0:
             below = numerical_rank(factorization.singular_values, rcond)
@@ -71,7 +73,7 @@ def solution_of(
         # A well-conditioned matrix needs no ridge; any other gets the smallest resolved.
         ratio, stop = factorization.resolution, StopReason.BELOW_RESOLUTION
     if problem.alpha == "auto":
-        curve = factorization.choose_ridge()
+        curve = factorization.choose_ridge(problem.criterion or "loo")
         ratio = factorization.ratio(curve.value)
         if factorization.resolution > ORTHOGONAL_RESOLUTION and curve.asks_for_less():
             stop = StopReason.BELOW_RESOLUTION

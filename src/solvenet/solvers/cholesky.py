@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +20,13 @@ from solvenet.linalg.factor import (
 )
 from solvenet.linalg.leave_one_out import loo_errors, relative_squares
 from solvenet.linalg.products import multiply
-from solvenet.linalg.regularization import SelectionCurve, descend, pick
+from solvenet.linalg.regularization import (
+    SelectionCurve,
+    descend,
+    gcv_scores,
+    pick,
+    pick_smallest,
+)
 from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral_from_gram
 
 if TYPE_CHECKING:
@@ -107,8 +114,10 @@ class CholeskyFactorization(Factorization):
         norm += np.abs(self.gram).sum(axis=1) - np.diagonal(self.gram)
         return float(np.sqrt(cholesky_condition(L, float(norm.max()))))
 
-    def choose_ridge(self) -> SelectionCurve:
-        """Return the leave-one-out errors that a descent evaluated, with the choice."""
+    def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:
+        """Return the errors that a descent evaluated, with the choice."""
+        if criterion == "gcv":
+            return self._choose_by_gcv()
         facts, kept = self.facts, self.facts.rows_to_choose_by
         A, B = kept.A - facts.mean_A, kept.B - facts.mean_B
         columns = np.asfortranarray(A.T)
@@ -131,12 +140,42 @@ class CholeskyFactorization(Factorization):
             return float(kept.weights @ seen[ratio] / kept.weights.sum())
 
         descend(score, self.resolution, start=self._scout())
-        ratios = np.array(sorted(seen))
-        scores, chosen = pick(np.column_stack([seen[r] for r in ratios]), kept.weights)
+        ratios, squares = self._seen(seen)
+        scores, chosen = pick(squares.T, kept.weights)
         for ratio in list(self._factors):
             if ratio != ratios[chosen]:
                 del self._factors[ratio]
         return SelectionCurve("alpha", self.alpha(1.0) * ratios, scores, chosen, len(B))
+
+    def _seen(self, seen: Mapping[float, Any]) -> tuple[Array, Array]:
+        """Return the ridges that a search tried, ascending, and what it found."""
+        if not seen:
+            msg = (
+                "The Gram matrix is not positive definite to rounding at any ridge that was "
+                "tried. Use QR or SVD."
+            )
+            raise UnsupportedProblemError(msg)
+        ratios = np.array(sorted(seen))
+        return ratios, np.array([seen[ratio] for ratio in ratios])
+
+    def _choose_by_gcv(self) -> SelectionCurve:
+        seen: dict[float, float] = {}
+
+        def score(ratio: float) -> float:
+            if cholesky(self.gram, self.alpha(ratio)) is None:
+                return float("inf")
+            used = self.degrees_of_freedom(ratio) + self.facts.intercept
+            left = self.residual_sumsq(ratio)[None]
+            facts = self.facts
+            gcv = gcv_scores(left, np.array([used]), facts.n_rows, facts.total_sumsq)
+            seen[ratio] = float(gcv[0])
+            return seen[ratio]
+
+        descend(score, self.resolution, start=self._scout())
+        ratios, scores = self._seen(seen)
+        values = self.alpha(1.0) * ratios
+        n_rows = int(self.facts.n_rows)
+        return SelectionCurve("alpha", values, scores, pick_smallest(scores), n_rows, "gcv")
 
     def _scout(self) -> float:
         """Return the best ratio for a few of the columns, from their whole curve."""

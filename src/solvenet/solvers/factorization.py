@@ -21,10 +21,12 @@ from solvenet.linalg.leave_one_out import (
     ridge_filters,
 )
 from solvenet.linalg.products import multiply
-from solvenet.linalg.rank import EPS, condition_number, numerical_rank
+from solvenet.linalg.rank import condition_number, finest_cutoff, numerical_rank
 from solvenet.linalg.regularization import (
     SelectionCurve,
+    gcv_scores,
     pick,
+    pick_smallest,
     ratio_grid,
 )
 
@@ -137,8 +139,8 @@ class Factorization(ABC):
         """Return P, shape (n_cols, k), with ``P P' = (A'A + alpha I)^-1``."""
 
     @abstractmethod
-    def choose_ridge(self) -> SelectionCurve:
-        """Return the curve of leave-one-out errors over alpha, with the choice."""
+    def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:
+        """Return the curve of errors over alpha by ``"loo"`` or ``"gcv"``, with the choice."""
 
     @abstractmethod
     def condition(self) -> float:
@@ -230,21 +232,34 @@ class SpectralFactorization(Factorization):
             np.linalg.norm(self.singular_values / (self.largest or 1.0))
         )
 
-    def choose_ridge(self) -> SelectionCurve:
-        """Return the curve of leave-one-out errors over alpha, with the choice."""
+    def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:
+        """Return the curve of errors over alpha by ``"loo"`` or ``"gcv"``, with the choice."""
         ratios = ratio_grid(self.resolution)
-        return self._curve("alpha", self.alpha(1.0) * ratios, self.filters(ratios))
+        return self._curve("alpha", self.alpha(1.0) * ratios, self.filters(ratios), criterion)
 
-    def choose_cutoff(self) -> SelectionCurve:
-        """Return the curve of leave-one-out errors over rcond, with the choice."""
+    def choose_cutoff(self, criterion: str = "gcv") -> SelectionCurve:
+        """Return the curve of errors over rcond by ``"gcv"`` or ``"loo"``, with the choice."""
         s = self._relative()
-        cutoffs = np.geomspace(max(s[-1:].min(initial=1.0), EPS) / 2, 0.99, CUTOFFS)
-        return self._curve("rcond", cutoffs, cutoff_filters(s, cutoffs))
+        lowest = max(s[-1:].min(initial=1.0) / 2, finest_cutoff(self.resolution))
+        cutoffs = np.geomspace(lowest, 0.99, CUTOFFS)
+        return self._curve("rcond", cutoffs, cutoff_filters(s, cutoffs), criterion)
 
-    def _curve(self, parameter: str, values: Array, filters: Filters) -> SelectionCurve:
+    def _curve(
+        self, parameter: str, values: Array, filters: Filters, criterion: str
+    ) -> SelectionCurve:
+        gcv = self._gcv(filters)
+        if criterion == "gcv":
+            chosen, n_rows = pick_smallest(gcv), int(self.facts.n_rows)
+            return SelectionCurve(parameter, values, gcv, chosen, n_rows, "gcv")
         rows = self.loo_rows()
         scores, chosen = pick(rows.squares(filters, self.facts.variance), rows.weights)
-        return SelectionCurve(parameter, values, scores, chosen, len(rows.rows))
+        others = {"gcv": gcv}
+        return SelectionCurve(parameter, values, scores, chosen, len(rows.rows), "loo", others)
+
+    def _gcv(self, filters: Filters) -> Array:
+        left = self._dropped_sumsq() + filters.shrunk.T**2 @ self.projected[: self.rank] ** 2
+        used = (1.0 - filters.shrunk).sum(axis=0) + self.facts.intercept
+        return gcv_scores(left, used, self.facts.n_rows, self.facts.total_sumsq)
 
     def filters(self, ratios: Array) -> Filters:
         """Return what these ridges do to the kept directions."""
@@ -296,7 +311,7 @@ def spectral_from_gram(
     values, V = symmetric_eigen(G)
     # Eigenvalues at the level of rounding are set to it: the cross products divided by
     # their roots then stay small, and any ridge that the matrix resolves hides them.
-    s = np.sqrt(np.maximum(values, EPS * values[:1]))
+    s = np.sqrt(np.maximum(values, np.finfo(float).eps * values[:1]))
     projected = (V.T @ g) / np.where(s > 0, s, np.inf)[:, None]
     outside = np.maximum(facts.total_sumsq - np.einsum("ij,ij->j", projected, projected), 0.0)
     return spectral(s, V, projected, outside, facts=facts, resolution=resolution)

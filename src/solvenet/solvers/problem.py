@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvenet._validation import check_auto_or_nonnegative, check_finite
+from solvenet._validation import check_auto_or_nonnegative, check_choice, check_finite
 from solvenet.blocks import RowBlocks, as_row_blocks
 from solvenet.blocks.planning import ROWS_TO_CHOOSE_BY
 from solvenet.errors import InvalidDataError
@@ -42,6 +42,8 @@ class Problem:
         Rows whose leave-one-out errors choose what is ``"auto"``, with their weights.
     start : array of shape (n_cols, n_targets) or None
         First guess of the solution.
+    criterion : {"loo", "gcv"} or None
+        What chooses what is ``"auto"``; None stands for the default of each.
     """
 
     A: RowBlocks
@@ -53,6 +55,7 @@ class Problem:
     memory_limit: int | None
     choose_by: tuple[Array, Array] | None = None
     start: Array | None = None
+    criterion: str | None = None
 
     def blocks(self) -> Iterator[tuple[slice, Array, Array, Array | None]]:
         """Yield ``(rows, A_block, B_block, weights_block)`` in row order: one pass.
@@ -106,6 +109,7 @@ def make_problem(
     memory_limit: int | None,
     choose_by: tuple[Any, Any] | None = None,
     start: Any = None,
+    criterion: str | None = None,
 ) -> Problem:
     """Check shapes, numbers and settings and return the problem."""
     A = as_row_blocks(A)
@@ -151,7 +155,11 @@ def make_problem(
             msg = f"start of shape {start.shape} was given; ({A.shape[1]}, {B.shape[1]}) is wanted."
             raise InvalidDataError(msg)
         check_finite("start", start)
-    return Problem(A, B, weights, intercept, alpha, rcond, memory_limit, choose_by, start)
+    if criterion is not None:
+        check_choice("criterion", criterion, ("loo", "gcv"))
+    return Problem(
+        A, B, weights, intercept, alpha, rcond, memory_limit, choose_by, start, criterion
+    )
 
 
 def rows_to_choose_by(n_cols: int) -> int:

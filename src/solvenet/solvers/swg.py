@@ -14,7 +14,7 @@ from solvenet.errors import UnsupportedProblemError
 from solvenet.linalg.factor import cholesky, triangular_solve
 from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.products import multiply
-from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, numerical_rank
+from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
 from solvenet.linalg.sketching import SKETCHES, RowSampling, Sketch
 from solvenet.reductions import GramReduction, SketchReduction
 from solvenet.solvers._base import Needs, Solver, Supports
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 MARGIN = 0.25
 """The sketch is truncated at this share of the cutoff: its singular values are only close."""
+
+NOISE = 2 * EPS
+"""Directions of the sketch below this share of its norm are rounding."""
 
 RIDGE_MARGIN = 1e-4
 """A direction this far below the root of the ridge is shrunk to 1e-8 of itself: dropped."""
@@ -171,7 +174,7 @@ class Whitening:
 
 def _whitening(SA: Array, SB: Array, problem: Problem) -> tuple[Whitening, Array]:
     """Return the kept directions, and the sketched solution in whitened coordinates."""
-    cutoff = ORTHOGONAL_RESOLUTION**0.5
+    cutoff = NOISE
     s1 = largest_singular_value(SA)
     if not problem.chooses and s1 > 0:
         ridge = problem.alpha
