@@ -171,11 +171,11 @@ class Iteration:
         self._stopped = np.zeros(k, dtype=int)
         # The best iterate that was measured; W + size X is where a cycle stands.
         self._W, self._size = start.astype(np.float64), np.zeros(k)
-        self._best_residual, self._best_normal, self._best_bound = np.full((3, k), np.inf)
+        self._best_residual, self._best_steepness, self._best_bound = np.full((3, k), np.inf)
         self._trial = self._W.copy()
         self._norm, self._condition = np.zeros(k), np.ones(k)
         # Of this iteration, and when there was progress last.
-        self._residual, self._normal = np.zeros(k), np.zeros(k)
+        self._residual, self._steepness = np.zeros(k), np.zeros(k)
         self._mark_residual, self._mark_bound = np.full(k, np.inf), np.full(k, np.inf)
         self._progressed = np.zeros(k, dtype=int)
         self._history: list[tuple[Array, Array]] = []
@@ -217,10 +217,10 @@ class Iteration:
         method, j = self._method, self._working
         assert method is not None
         method.receive(R, gradient)
-        residual, normal = self._size[j] * method.residual, self._size[j] * method.normal
+        residual, steepness = self._size[j] * method.residual, ratio(method.normal, method.residual)
         length = column_norms(self._W[:, j] + self._size[j] * method.X)
-        first, second, bound = self._tests(j, residual, normal, method.norm, length)
-        self._residual[j], self._normal[j] = residual, normal
+        first, second, bound = self._tests(j, residual, steepness, method.norm, length)
+        self._residual[j], self._steepness[j] = residual, steepness
         self._norm[j] = method.norm
         self._condition[j] = np.maximum(self._condition[j], method.norm * method.inverse)
 
@@ -259,7 +259,7 @@ class Iteration:
         residual = size * self._unit[j]
         steepness = column_norms(gradient)
         norm = np.maximum.reduce([self._norm[j], steepness, over(fitted, length)])
-        first, second, bound = self._tests(j, residual, residual * steepness, norm, length)
+        first, second, bound = self._tests(j, residual, steepness, norm, length)
 
         gained = (residual <= self._best_residual[j] / 2) | (bound <= self._best_bound[j] / 2)
         fine = (first <= SLACK) | (second <= SLACK)
@@ -267,8 +267,8 @@ class Iteration:
         kept = j[better]
         self._W[:, kept] = self._trial[:, kept]
         self._best_residual[kept], self._best_bound[kept] = residual[better], bound[better]
-        self._best_normal[kept] = (residual * steepness)[better]
-        self._residual[j], self._normal[j] = self._best_residual[j], self._best_normal[j]
+        self._best_steepness[kept] = steepness[better]
+        self._residual[j], self._steepness[j] = self._best_residual[j], self._best_steepness[j]
         self._norm[j] = norm
 
         claim = self._claim[j]
@@ -291,14 +291,14 @@ class Iteration:
                 self._method = method
 
     def _tests(
-        self, j: Array, residual: Array, normal: Array, norm: Array, length: Array
+        self, j: Array, residual: Array, steepness: Array, norm: Array, length: Array
     ) -> tuple[Array, Array, Array]:
         """Return both norms over what the tolerances allow, and a bound of the backward error.
 
-        The rules of Paige and Saunders (1982), section 6.
+        The rules of Paige and Saunders (1982), section 6, by the norm of the residual and
+        how steep it is: ``||A' r|| / ||r||``.
         """
         size_B, fitted = self._size_B[j], norm * length
-        steepness = ratio(normal, residual)
         first = ratio(residual, self._btol * size_B + self._atol * fitted)
         second = ratio(steepness, self._atol * norm)
         bound = np.minimum(ratio(residual, size_B + fitted), ratio(steepness, norm))
@@ -306,7 +306,8 @@ class Iteration:
 
     def _record(self, *, new: bool) -> None:
         """Write the history, and ask the caller whether to go on."""
-        norms = (self._residual.copy(), self._normal.copy())
+        with np.errstate(over="ignore", under="ignore"):
+            norms = (self._residual.copy(), self._residual * self._steepness)
         if not new:
             self._history[-1] = norms
             return
