@@ -19,11 +19,11 @@ from solvenet.linalg.sketching import SKETCHES, RowSampling, Sketch
 from solvenet.reductions import GramReduction, SketchReduction
 from solvenet.solvers._base import Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
+from solvenet.solvers.direct import QR
 from solvenet.solvers.factorization import (
     KeptRows,
     ProblemFacts,
     SpectralFactorization,
-    spectral,
     spectral_from_matrix,
 )
 from solvenet.solvers.problem import Problem, check_state
@@ -37,8 +37,12 @@ MARGIN = 0.25
 NOISE = 2 * EPS
 """Directions of the sketch below this share of its norm are rounding."""
 
-RIDGE_MARGIN = 1e-4
-"""A direction this far below the root of the ridge is shrunk to 1e-8 of itself: dropped."""
+RIDGE_MARGIN = 1e-9
+"""Directions this far below the root of the ridge change the solution by as little."""
+
+
+SHORT = 1e-8
+"""Where the cutoff is still to be chosen, the first solution leaves directions below this."""
 
 
 def make_sketch(kind: str, n_sketch: int, n_rows: int, seed: int) -> Sketch:
@@ -118,6 +122,8 @@ class SWG(Solver):
         start = time.perf_counter()
         SA, SB = self._sketched(problem)
         check_state(SA)
+        if not SA.any():  # nothing to whiten
+            return QR()._solve(problem)
         sketched = time.perf_counter()
         whitening, guess = _whitening(SA, SB, problem)
         small = time.perf_counter()
@@ -173,17 +179,22 @@ class Whitening:
 
 
 def _whitening(SA: Array, SB: Array, problem: Problem) -> tuple[Whitening, Array]:
-    """Return the kept directions, and the sketched solution in whitened coordinates."""
-    cutoff = NOISE
+    """Return the kept directions, and a sketched solution in whitened coordinates."""
     s1 = largest_singular_value(SA)
-    if not problem.chooses and s1 > 0:
-        ridge = problem.alpha
-        assert not isinstance(ridge, str)
-        wanted = RIDGE_MARGIN * ridge**0.5 / s1 if ridge > 0 else 0.0
-        cutoff = max(cutoff, min(MARGIN * problem.cutoff() if ridge == 0 else wanted, 0.1))
+    ridge = 0.0 if isinstance(problem.alpha, str) else problem.alpha
+    if problem.chooses:
+        cutoff = NOISE
+    elif ridge > 0:
+        cutoff = max(NOISE, min(RIDGE_MARGIN * ridge**0.5 / s1, 0.1))
+    else:
+        cutoff = max(NOISE, MARGIN * problem.cutoff())
     U, s, Vt = leading_svd(SA, cutoff)
     r = numerical_rank(s, cutoff)
-    return Whitening(Vt[:r].T, s[:r]), multiply(U[:, :r].T, SB)
+    U, s = U[:, :r], s[:r]
+    # The first solution must not be longer than the last one has to be: its product with
+    # A would drown in rounding.
+    shrink = s > SHORT * s1 if problem.chooses else 1.0 / (1.0 + (ridge**0.5 / s) ** 2)
+    return Whitening(Vt[:r].T, s), shrink[:, None] * multiply(U.T, SB)
 
 
 def _second_pass(problem: Problem, whitening: Whitening, guess: Array) -> SpectralFactorization:
@@ -220,11 +231,6 @@ def _second_pass(problem: Problem, whitening: Whitening, guess: Array) -> Spectr
         if importance is None
         else KeptRows(np.concatenate(kept), problem.B[index], importance),
     )
-    if len(s) == 0:
-        empty = np.empty((0, n_targets))
-        return spectral(
-            s, whitening.V, empty, products.BB, facts=facts, resolution=ORTHOGONAL_RESOLUTION
-        )
     L = cholesky(products.lower, 0.0)
     if L is None:
         msg = (
