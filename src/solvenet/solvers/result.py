@@ -46,6 +46,15 @@ class StopReason(Enum):
     INTERRUPTED = (
         "The callback asked to stop. A later call with start=result.coef goes on from here."
     )
+    STOPPED_EARLY = (
+        "The leave-one-out error stopped falling; the columns of later parts were left out. "
+        "Nothing to do, or raise patience."
+    )
+    SWEEPS_ENDED = (
+        "Each part was solved for what the parts before it had left, which is not the "
+        "least-squares solution of all columns. For that use DeflatedSplit, or QR; more "
+        'sweeps or accelerate="lsqr" come closer.'
+    )
     BELOW_RESOLUTION = (
         "The problem asks for less regularisation than this solver resolves. Use QR or SVD, "
         "which resolve the square of it, or accept the ridge that was used."
@@ -65,6 +74,7 @@ class StopReason(Enum):
         return self in (
             StopReason.DIRECT,
             StopReason.TRUNCATED,
+            StopReason.STOPPED_EARLY,
             StopReason.CONVERGED,
             StopReason.CONVERGED_NORMAL,
         )
