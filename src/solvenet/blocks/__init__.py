@@ -10,6 +10,7 @@ from solvenet.blocks.lazy import (
     Weighted,
     WithIntercept,
 )
+from solvenet.blocks.operators import OperatorBlocks
 from solvenet.blocks.planning import FeaturePlan, plan_features, rows_per_block
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "FeaturePlan",
     "MappedBlocks",
     "OnePassBlocks",
+    "OperatorBlocks",
     "RowBlocks",
     "Scaled",
     "Weighted",

@@ -32,12 +32,15 @@ class RowBlocks(ABC):
         How often :meth:`blocks` may be called; None means without limit.
     fresh : bool
         Whether blocks of :meth:`stream` are made for the caller, who may overwrite them.
+    has_products : bool
+        Whether products are cheaper than a pass over the blocks.
     """
 
     shape: tuple[int, int]
     dtype: np.dtype[np.floating]
     n_passes: int | None = None
     fresh: bool = False
+    has_products: bool = False
 
     @abstractmethod
     def blocks(self) -> Iterator[tuple[slice, Array]]:
@@ -88,6 +91,14 @@ class RowBlocks(ABC):
         MemoryLimitError
             If the matrix takes more than `max_bytes`.
         """
+        self.check_size(max_bytes)
+        out = np.empty(self.shape, self.dtype)
+        for rows, block in self.stream():
+            out[rows] = block
+        return out
+
+    def check_size(self, max_bytes: int | None) -> None:
+        """Refuse a limit that the whole matrix would exceed."""
         needed = self.shape[0] * self.shape[1] * self.dtype.itemsize
         if max_bytes is not None and needed > max_bytes:
             msg = (
@@ -96,10 +107,6 @@ class RowBlocks(ABC):
                 "blocks (QR, NormalEquations), or raise the limit."
             )
             raise MemoryLimitError(msg)
-        out = np.empty(self.shape, self.dtype)
-        for rows, block in self.stream():
-            out[rows] = block
-        return out
 
     def columns(self, index: Array) -> RowBlocks:
         """Return some of the columns, in the order of `index`, as row blocks of their own.

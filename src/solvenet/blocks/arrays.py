@@ -9,6 +9,7 @@ import numpy as np
 
 from solvenet._validation import check_count
 from solvenet.blocks._base import RowBlocks
+from solvenet.blocks.operators import OperatorBlocks, is_operator
 from solvenet.blocks.planning import rows_per_block as plan_rows
 from solvenet.errors import InvalidDataError
 
@@ -64,9 +65,11 @@ class ArrayBlocks(RowBlocks):
 
 
 def as_row_blocks(A: Any, *, rows_per_block: int | None = None) -> RowBlocks:
-    """Return `A` itself if it hands out row blocks, else its :class:`ArrayBlocks`."""
+    """Return `A` as row blocks: itself, or those of an array or a SciPy LinearOperator."""
     if isinstance(A, RowBlocks):
         return A
+    if is_operator(A):
+        return OperatorBlocks(A)
     if not (isinstance(getattr(A, "shape", None), tuple) and getattr(A, "dtype", None)):
         A = np.asarray(A)
     return ArrayBlocks(A, rows_per_block=rows_per_block)

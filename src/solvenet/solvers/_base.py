@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Any, ClassVar, final
 
@@ -33,6 +34,26 @@ class Supports(Flag):
     AUTO_RIDGE = auto()
     AUTO_CUTOFF = auto()
     WARM_START = auto()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a solve takes, before any work.
+
+    Attributes
+    ----------
+    flops : float
+        Floating-point operations, to a factor of about two.
+    passes : int
+        Passes over the rows, without the audit. For solvers that iterate the most that
+        their default settings allow.
+    state_bytes : int
+        Memory beyond the data and two of its blocks.
+    """
+
+    flops: float
+    passes: int
+    state_bytes: int
 
 
 class Solver(ABC):
@@ -148,6 +169,11 @@ class Solver(ABC):
                 'audit="auto", or a source that can be read again.'
             )
             raise UnsupportedProblemError(msg)
+
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve of this shape."""
+        msg = f"{type(self).__name__} does not say what it costs."
+        raise UnsupportedProblemError(msg)
 
     @abstractmethod
     def _solve(self, problem: Problem) -> RawSolution:

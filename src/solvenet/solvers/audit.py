@@ -160,6 +160,11 @@ def audit_solution(
 
 def _measure(problem: Problem, W: Array, constant: Array, mean_A: Array) -> tuple[Array, Array]:
     """Return ``||B - A W - b||`` and ``A' (B - A W - b)`` (weighted, centred): one pass."""
+    if problem.A.has_products:
+        left = problem.B - problem.A.matmat(W) - (constant if problem.intercept else 0.0)
+        weighted = left if problem.weights is None else left * problem.weights[:, None]
+        gradient = problem.A.rmatmat(weighted) - np.outer(mean_A, weighted.sum(axis=0))
+        return np.sqrt(np.einsum("ij,ij->j", left, weighted)), gradient
     sumsq = np.zeros(W.shape[1])
     gradient = np.zeros(W.shape)
     for _, block, targets, weights in problem.blocks():

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from solvenet.blocks.planning import STATE_TRIANGLES
 from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
+from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.leave_one_out import ExactRows
 from solvenet.linalg.rank import GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
 from solvenet.reductions import GramReduction, QRReduction, Reduction
-from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.cholesky import cholesky_from_gram
 from solvenet.solvers.factorization import (
@@ -46,10 +48,17 @@ class SVD(Solver):
     Minimum-norm solution in the directions above the cutoff. Needs the matrix in
     memory.
 
+    Parameters
+    ----------
+    spectrum : bool, default=True
+        Whether to compute every singular value. Without, and where the cutoff or ridge is
+        a number, those that cannot matter are left out: several times faster where the
+        rank is low.
+
     Notes
     -----
-    *Cost.* One pass; about ``2 m n**2 + 11 n**3`` flops for m >= n (LAPACK ``gesdd``);
-    memory for three copies of A.
+    *Cost.* One pass; about ``2 m n**2 + 20 n**3`` flops for m >= n (LAPACK ``gesdd``), or
+    ``4 m n r + 20 r**3`` for rank r without the spectrum; memory for three copies of A.
 
     *When not to use.* When A does not fit into memory three times: QR gives the same
     accuracy in one pass over row blocks.
@@ -63,15 +72,25 @@ class SVD(Solver):
     (array([1., 1.]), 1)
     """
 
+    spectrum: bool = True
+
     needs: ClassVar[Needs] = Needs.ONE_PASS | Needs.MATRIX
     supports: ClassVar[Supports] = _EVERYTHING
 
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve."""
+        long, short = max(n_rows, n_cols), min(n_rows, n_cols)
+        flops = 2.0 * long * short**2 + 20.0 * short**3
+        return Cost(flops, 1, 8 * (3 * n_rows * n_cols + 3 * short**2 + 2 * n_rows * n_targets))
+
     def _solve(self, problem: Problem) -> RawSolution:
-        A = problem.A.to_array(problem.memory_limit).astype(np.float64)
+        A = problem.A.to_array(problem.memory_limit).astype(np.float64, copy=False)
         B, weights = problem.B, problem.weights
         kept = _keep(problem, A) if problem.chooses else None
         root = np.ones(len(A)) if weights is None else np.sqrt(weights)
-        A, B = A * root[:, None], B * root[:, None]
+        if weights is not None:
+            A *= root[:, None]
+            B = B * root[:, None]
         mean_A, mean_B = np.zeros(A.shape[1]), np.zeros(B.shape[1])
         reflector = None
         if problem.intercept:
@@ -81,7 +100,8 @@ class SVD(Solver):
             reflector = unit_reflector(root)
             A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
         check_state(A)
-        U, s, Vt = thin_svd(A)
+        cutoff = 0.0 if self.spectrum else problem.negligible(largest_singular_value(A))
+        U, s, Vt = leading_svd(A, cutoff) if cutoff > 0 else thin_svd(A)
         projected = U.T @ B
         outside = B - U @ projected
         facts = _facts(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept)
@@ -120,9 +140,14 @@ class QR(Solver):
 
     As accurate as :class:`SVD`, and every row is read once and forgotten.
 
+    Parameters
+    ----------
+    spectrum : bool, default=True
+        Whether to compute every singular value, as for :class:`SVD`.
+
     Notes
     -----
-    *Cost.* One pass; about ``2.5 m n**2 + 20 n**3`` flops; memory ``8 (5 n)**2`` bytes
+    *Cost.* One pass; about ``2.5 m n**2 + 20 n**3`` flops; memory ``8 * 12 n**2`` bytes
     and two blocks.
 
     *When not to use.* When a ridge of at least 1e-14 of the largest squared singular
@@ -143,8 +168,16 @@ class QR(Solver):
     True
     """
 
+    spectrum: bool = True
+
     needs: ClassVar[Needs] = Needs.ONE_PASS
     supports: ClassVar[Supports] = _EVERYTHING
+
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve."""
+        short, width = min(n_rows, n_cols), n_cols + n_targets + 1
+        flops = 2.5 * n_rows * width * short + 20.0 * short**3
+        return Cost(flops, 1, 8 * STATE_TRIANGLES * width**2)
 
     def _solve(self, problem: Problem) -> RawSolution:
         n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
@@ -159,6 +192,7 @@ class QR(Solver):
             outside,
             facts=_facts(problem, total, mean_A, mean_B, kept),
             resolution=ORTHOGONAL_RESOLUTION,
+            negligible=None if self.spectrum else problem.negligible,
         )
         raw = solution_of(
             problem,
@@ -187,7 +221,7 @@ class NormalEquations(Solver):
     Notes
     -----
     *Cost.* One pass; ``m n**2`` flops for the products, then ``9 n**3`` with the
-    spectrum or ``n**3 / 3`` a ridge without; memory ``8 * 3 n**2`` bytes and two blocks.
+    spectrum or ``n**3 / 3`` a ridge without; memory ``8 * 5 n**2`` bytes and two blocks.
 
     *When not to use.* Without a ridge on ill-conditioned matrices, or for errors below
     1e-7: use QR. The result says so (``StopReason.BELOW_RESOLUTION``).
@@ -205,6 +239,11 @@ class NormalEquations(Solver):
 
     needs: ClassVar[Needs] = Needs.ONE_PASS
     supports: ClassVar[Supports] = _EVERYTHING
+
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve."""
+        flops = 1.0 * n_rows * n_cols * (n_cols + 2 * n_targets) + 9.0 * n_cols**3
+        return Cost(flops, 1, 8 * n_cols * (5 * n_cols + 4 * n_targets))
 
     def _solve(self, problem: Problem) -> RawSolution:
         n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]

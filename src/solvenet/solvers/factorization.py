@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from solvenet.linalg.factor import (
     symmetric_eigen,
     thin_svd,
 )
+from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.leave_one_out import (
     ExactRows,
     Filters,
@@ -166,7 +168,7 @@ class SpectralFactorization(Factorization):
     Attributes
     ----------
     singular_values : array of shape (k,)
-        All of them, descending.
+        Descending; where the solver was told what is negligible, only those above it.
     right_vectors : array of shape (n_cols, k)
         V.
     projected : array of shape (k, n_targets)
@@ -291,13 +293,16 @@ def spectral_from_matrix(
     *,
     facts: ProblemFacts,
     resolution: float,
+    negligible: Callable[[float], float] | None = None,
 ) -> SpectralFactorization:
     """Return the spectral factorisation of a matrix (or its triangular factor) R.
 
     `C` holds the right-hand sides in the rows of R; `outside` the squared norms of what
-    was already left out of them.
+    was already left out of them. `negligible` maps the largest singular value to the share
+    of it below which directions may be left out; by default none is.
     """
-    U, s, Vt = thin_svd(R)
+    cutoff = 0.0 if negligible is None else negligible(largest_singular_value(R))
+    U, s, Vt = leading_svd(R, cutoff) if cutoff > 0 else thin_svd(R)
     projected = U.T @ C
     left = C - U @ projected
     outside = outside + np.einsum("ij,ij->j", left, left)

@@ -65,6 +65,12 @@ class ProblemOperator:
         )
 
     def _column_means(self) -> Array:
+        if self._problem.A.has_products:
+            self.n_passes += 1
+            weights = self._problem.weights
+            w = np.ones(self.shape[0]) if weights is None else weights
+            mean: Array = self._problem.A.rmatmat(w) / w.sum()
+            return mean
         moments = ColumnMoments(self.shape[1])
         for rows, block, targets, weights in self._problem.blocks():
             moments.update(block, targets, weights, start=rows.start)
@@ -72,7 +78,9 @@ class ProblemOperator:
         return moments.mean
 
     def _product(self, rows: slice, block: Array, V: Array, offset: Array | None) -> Array:
-        out = block @ V
+        return self._changed(rows, block @ V, offset)
+
+    def _changed(self, rows: slice, out: Array, offset: Array | None) -> Array:
         if offset is not None:
             out -= offset
         if self._root is not None:
@@ -90,6 +98,9 @@ class ProblemOperator:
     def matmat(self, V: Array) -> Array:
         """Return ``A V``, shape (n_rows, k), for V of shape (n_cols, k); one pass."""
         offset = None if self._mean is None else self._mean @ V
+        if self._problem.A.has_products:
+            self.n_passes += 1
+            return self._changed(slice(None), self._problem.A.matmat(V), offset)
         out = np.empty((self.shape[0], V.shape[1]))
         for rows, block, _, _ in self._problem.blocks():
             out[rows] = self._product(rows, block, V, offset)
@@ -98,6 +109,11 @@ class ProblemOperator:
 
     def rmatmat(self, U: Array) -> Array:
         """Return ``A' U``, shape (n_cols, k), for U of shape (n_rows, k); one pass."""
+        if self._problem.A.has_products:
+            self.n_passes += 1
+            U = U if self._root is None else U * self._root
+            product = self._problem.A.rmatmat(U)
+            return product if self._mean is None else product - np.outer(self._mean, U.sum(axis=0))
         out = np.zeros((self.shape[1], U.shape[1]))
         for rows, block, _, _ in self._problem.blocks():
             out += self._transposed(rows, block, U[rows])
@@ -109,6 +125,10 @@ class ProblemOperator:
 
         One iteration of a Krylov method, or the residual of V with its gradient.
         """
+        if self._problem.A.has_products:
+            R = self.matmat(V) - U
+            self.n_passes -= 1
+            return R, self.rmatmat(R)
         offset = None if self._mean is None else self._mean @ V
         R = np.empty((self.shape[0], V.shape[1]))
         gradient = np.zeros((self.shape[1], V.shape[1]))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 
+RIDGE_MARGIN = 1e-9
+"""Directions this far below the root of the ridge change the solution by as little."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``, checked, not yet solved.
@@ -81,6 +85,20 @@ class Problem:
         counted = np.flatnonzero(w > 0)
         index = counted[:: -(-len(counted) // rows_to_choose_by(self.A.shape[1]))]
         return index, w[index]
+
+    def negligible(self, s1: float) -> float:
+        """Return the share of s1 below which singular values cannot matter; 0 if any may.
+
+        Parameters
+        ----------
+        s1 : float
+            The largest singular value, or an estimate.
+        """
+        if isinstance(self.alpha, str) or isinstance(self.rcond, str):
+            return 0.0
+        if self.alpha > 0:
+            return min(RIDGE_MARGIN * self.alpha**0.5 / s1, 0.1) if s1 > 0 else 0.0
+        return self.cutoff()
 
     @property
     def n_effective(self) -> float:

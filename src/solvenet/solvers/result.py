@@ -101,7 +101,8 @@ class SolveResult:
     rank : int or None
         Directions kept; None where no spectrum was computed.
     singular_values : array or None
-        Of A (centred where an intercept was asked for), descending.
+        Of A (centred where an intercept was asked for), descending; those below a fixed
+        cutoff only where the solver was asked for the whole spectrum.
     residual_norm, normal_residual_norm, coef_norm : array of shape (n_targets,)
         ``||B - A W||``, ``||A' (B - A W) - alpha W||`` and ``||W||`` a column. The second
         is nan where the audit was skipped.

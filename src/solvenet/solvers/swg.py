@@ -17,7 +17,7 @@ from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
 from solvenet.linalg.sketching import SKETCHES, RowSampling, Sketch
 from solvenet.reductions import GramReduction, SketchReduction
-from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.direct import QR
 from solvenet.solvers.factorization import (
@@ -36,9 +36,6 @@ MARGIN = 0.25
 
 NOISE = 2 * EPS
 """Directions of the sketch below this share of its norm are rounding."""
-
-RIDGE_MARGIN = 1e-9
-"""Directions this far below the root of the ridge change the solution by as little."""
 
 
 SHORT = 1e-8
@@ -113,6 +110,12 @@ class SWG(Solver):
         | Supports.AUTO_CUTOFF
     )
 
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve, for a rank of half the columns."""
+        n, rows = n_cols, min(n_rows, self.oversampling * n_cols)
+        flops = 1.25 * n_rows * n**2 + 16.0 * n_rows * n + 2 * rows * n**2 + 10.0 * n**3
+        return Cost(flops, 2, int(8 * n * ((2 * rows + n_targets) + 3 * (rows + n))))
+
     def _solve(self, problem: Problem) -> RawSolution:
         check_choice("sketch", self.sketch, sorted(set(SKETCHES) - {"rows"}))
         check_count("seed", self.seed, minimum=0)
@@ -182,12 +185,7 @@ def _whitening(SA: Array, SB: Array, problem: Problem) -> tuple[Whitening, Array
     """Return the kept directions, and a sketched solution in whitened coordinates."""
     s1 = largest_singular_value(SA)
     ridge = 0.0 if isinstance(problem.alpha, str) else problem.alpha
-    if problem.chooses:
-        cutoff = NOISE
-    elif ridge > 0:
-        cutoff = max(NOISE, min(RIDGE_MARGIN * ridge**0.5 / s1, 0.1))
-    else:
-        cutoff = max(NOISE, MARGIN * problem.cutoff())
+    cutoff = max(NOISE, MARGIN * problem.negligible(s1))
     U, s, Vt = leading_svd(SA, cutoff)
     r = numerical_rank(s, cutoff)
     U, s = U[:, :r], s[:r]
