@@ -20,6 +20,8 @@ _HOMES = {
         "SolveResult",
         "SplitAndSolve",
         "StopReason",
+        "plan",
+        "solve",
     ],
     "features": ["SWIM", "Activation", "FourierFeatures", "GivenFeatures", "RandomFeatures"],
     "estimators": [

@@ -34,6 +34,8 @@ class RowBlocks(ABC):
         Whether blocks of :meth:`stream` are made for the caller, who may overwrite them.
     has_products : bool
         Whether products are cheaper than a pass over the blocks.
+    rows_per_block : int or None
+        Rows of the largest block, where the source knows.
     """
 
     shape: tuple[int, int]
@@ -41,6 +43,7 @@ class RowBlocks(ABC):
     n_passes: int | None = None
     fresh: bool = False
     has_products: bool = False
+    rows_per_block: int | None = None
 
     @abstractmethod
     def blocks(self) -> Iterator[tuple[slice, Array]]:

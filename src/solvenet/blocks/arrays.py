@@ -51,7 +51,7 @@ class ArrayBlocks(RowBlocks):
             self.dtype = np.dtype(np.float32) if dtype.itemsize < 4 else dtype
         self.shape = (int(array.shape[0]), int(array.shape[1]))
         self._array = array
-        self._rows = (
+        self.rows_per_block: int = (
             plan_rows(self.shape[1], self.dtype.itemsize)
             if rows_per_block is None
             else check_count("rows_per_block", rows_per_block)
@@ -59,8 +59,8 @@ class ArrayBlocks(RowBlocks):
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)``; blocks are views where the array allows it."""
-        for start in range(0, self.shape[0], self._rows):
-            rows = slice(start, min(start + self._rows, self.shape[0]))
+        for start in range(0, self.shape[0], self.rows_per_block):
+            rows = slice(start, min(start + self.rows_per_block, self.shape[0]))
             yield rows, np.asarray(self._array[rows], dtype=self.dtype)
 
 

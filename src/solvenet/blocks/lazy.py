@@ -30,6 +30,7 @@ class _Derived(RowBlocks):
         self.shape = (source.shape[0], n_cols)
         self.dtype = dtype
         self.n_passes = source.n_passes
+        self.rows_per_block = source.rows_per_block
 
     @abstractmethod
     def _change(self, rows: slice, block: Array) -> Array:

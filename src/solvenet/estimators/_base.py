@@ -29,7 +29,7 @@ from solvenet.features import (
 from solvenet.features.rows import RowSet, row_set
 from solvenet.features.scaling import scale_inputs
 from solvenet.networks import HiddenMap, Readout
-from solvenet.solvers import SOLVERS, Solver, SolveResult, rows_to_choose_by
+from solvenet.solvers import Solver, SolveResult, make_solver, rows_to_choose_by
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -206,14 +206,6 @@ def make_sampler(sampler: str | FeatureSampler) -> FeatureSampler:
     if isinstance(sampler, FeatureSampler):
         return sampler
     made: FeatureSampler = SAMPLERS[check_choice("sampler", sampler, SAMPLERS)]()
-    return made
-
-
-def make_solver(solver: str | Solver) -> Solver:
-    """Return a solver by its name, or the one given."""
-    if isinstance(solver, Solver):
-        return solver
-    made: Solver = SOLVERS[check_choice("solver", solver, SOLVERS)]()
     return made
 
 

@@ -5,32 +5,45 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from solvenet.errors import MemoryLimitError
+from solvenet.linalg.leading import FINEST_CUTOFF
 from solvenet.linalg.rank import GRAM_RESOLUTION
-from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution
 from solvenet.solvers.direct import QR, SVD, NormalEquations
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.result import StopReason
+from solvenet.solvers.swg import SWG
 
 EXPLICIT_BYTES = 2**28
+"""Largest matrix that is decomposed as a whole."""
+
+FEW_COLUMNS = 200
+"""Up to this many columns the small factor costs nothing, and one pass beats two."""
+
+TALL, VERY_TALL = 3, 30
+"""Rows a column from which two passes of products are faster than one of reflections:
+where a fixed cutoff keeps few directions, and where all are wanted."""
 
 
 @dataclass(frozen=True)
 class Auto(Solver):
-    """Choose a direct solver for the problem; ``result.reason`` says why.
+    """Choose a solver for the problem; ``result.reason`` says why.
 
     The rules, in order:
 
     1. At most twice as many rows as columns, and A within 256 MB (or the memory limit):
-       SVD of the explicit matrix.
+       SVD of the explicit matrix, as far as the cutoff.
     2. A source that can be read once: QR.
     3. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
-       falls at the smallest ridge that a Gram matrix resolves, QR in a second pass.
-    4. Anything else: QR.
+       falls at the smallest ridge that a Gram matrix resolves, the next rule.
+    4. More than 200 columns, and three times as many rows (thirty times where no number
+       says which directions may be left out): SWG.
+    5. Anything else: QR.
 
     Notes
     -----
-    *Cost.* That of the chosen solver; in case 3 with a second pass the sum of both.
+    *Cost.* That of the chosen solver; in case 3 with a second try the sum of both.
 
     Examples
     --------
@@ -44,27 +57,51 @@ class Auto(Solver):
     needs: ClassVar[Needs] = Needs.ONE_PASS
     supports: ClassVar[Supports] = QR.supports
 
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return what the costlier of its one-pass solvers takes; `plan` knows the problem."""
+        return QR().cost(n_rows, n_cols, n_targets)
+
     def choose(self, problem: Problem) -> tuple[Solver, str]:
         """Return the solver that is tried first, and the reason."""
         n_rows, n_cols = problem.A.shape
-        size = 8 * n_rows * n_cols
-        limit = EXPLICIT_BYTES if problem.memory_limit is None else problem.memory_limit / 4
-        if n_rows <= 2 * n_cols and size <= min(EXPLICIT_BYTES, limit):
-            return SVD(), ("at most twice as many rows as columns, and the matrix fits into memory")
+        if n_rows <= 2 * n_cols and _explicit(problem):
+            return SVD(spectrum=False), (
+                "at most twice as many rows as columns, and the matrix fits into memory"
+            )
         if problem.A.n_passes is not None:
             return QR(), "the rows can be read once, and QR needs one pass at full accuracy"
         if problem.alpha == "auto" and problem.rcond is None:
             return NormalEquations(), (
                 "the Gram matrix resolves the ridge that leave-one-out chose"
             )
-        return QR(), "full accuracy without a ridge to rely on"
+        return _accurate(problem)
+
+    def check(self, problem: Problem, *, audit: str = "auto") -> None:
+        """Refuse, before any row is read, what no solver can do."""
+        super().check(problem, audit=audit)
+        if problem.memory_limit is None:
+            return
+        solver, _ = self.choose(problem)
+        shape = (*problem.A.shape, problem.B.shape[1])
+        needed = solver.cost(*shape).state_bytes
+        if needed > problem.memory_limit:
+            least = NormalEquations().cost(*shape).state_bytes
+            msg = (
+                f"{type(solver).__name__} for a matrix of shape {problem.A.shape} takes "
+                f"{needed / 1e6:.1f} MB and the memory limit is "
+                f"{problem.memory_limit / 1e6:.1f} MB. Raise the limit, use fewer columns, or "
+                f"a solver with less state: NormalEquations ({least / 1e6:.1f} MB, needs a "
+                "ridge), LSQR (vectors only)."
+            )
+            raise MemoryLimitError(msg)
 
     def _solve(self, problem: Problem) -> RawSolution:
         solver, reason = self.choose(problem)
         raw = solver._solve(problem)
         if isinstance(solver, NormalEquations) and raw.stop_reason is StopReason.BELOW_RESOLUTION:
             passes, spent = raw.n_passes, sum(raw.seconds.values())
-            raw = QR()._solve(problem)
+            solver, _ = _accurate(problem)
+            raw = solver._solve(problem)
             raw.n_passes += passes
             raw.seconds["first try"] = spent
             reason = (
@@ -73,3 +110,21 @@ class Auto(Solver):
             )
         raw.reason = reason
         return raw
+
+
+def _explicit(problem: Problem) -> bool:
+    """Tell whether the matrix may be held, and decomposed, as a whole."""
+    n_rows, n_cols = problem.A.shape
+    if 8 * n_rows * n_cols > EXPLICIT_BYTES:
+        return False
+    needed = SVD().cost(n_rows, n_cols, problem.B.shape[1]).state_bytes
+    return problem.memory_limit is None or needed <= problem.memory_limit
+
+
+def _accurate(problem: Problem) -> tuple[Solver, str]:
+    """Return a solver of full accuracy for rows that can be read again."""
+    n_rows, n_cols = problem.A.shape
+    fixed = not problem.chooses and problem.alpha == 0 and problem.cutoff() >= FINEST_CUTOFF
+    if n_cols > FEW_COLUMNS and n_rows >= (TALL if fixed else VERY_TALL) * n_cols:
+        return SWG(), "a tall matrix: two passes of products beat one of reflections"
+    return QR(spectrum=False), "full accuracy without a ridge to rely on"
