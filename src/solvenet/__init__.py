@@ -17,6 +17,7 @@ _HOMES = {
         "Auto",
         "DeflatedSplit",
         "NormalEquations",
+        "SketchAndSolve",
         "SolveResult",
         "SplitAndSolve",
         "StopReason",

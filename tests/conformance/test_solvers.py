@@ -139,6 +139,13 @@ def test_least_squares(name, hard, source):
         error = 100 * EPS * condition**2
         fine = error < 0.1 and (residual < error).all() and (np.abs(norm - 1) < error).all()
         assert fine or cautioned
+    elif name == "sketch":
+        # At most twice the least residual (theory: 1.15 times, on average).
+        least = np.linalg.norm(problem.B - problem.A @ reference, axis=0)
+        least /= np.maximum(np.linalg.norm(problem.B, axis=0), np.finfo(float).tiny)
+        assert (residual < least + rounding).all()
+        assert result.stop_reason.name in ("SKETCHED", "DIRECT", "TRUNCATED")
+        assert not cautioned
     else:
         assert (residual < rounding).all()
         # Directions at the cutoff itself may be kept or not; theirs is the longest part.
@@ -167,6 +174,16 @@ def test_ridge(name, hard):
         assert (np.linalg.norm(result.coef - reference, axis=0) <= bound).all()
         assert np.abs(result.coef - reference).max() <= 1e-6 * scale
         return
+    if name == "sketch":
+        found, best = (
+            np.hypot(
+                np.linalg.norm(problem.B - problem.A @ W, axis=0),
+                alpha**0.5 * np.linalg.norm(W, axis=0),
+            )
+            for W in (result.coef, reference)
+        )
+        assert (found <= 2 * best).all()
+        return
     # Condition of the ridge problem is 1e6 for Gram matrices, 1e3 for orthogonal methods.
     eps = max(EPS, float(np.finfo(problem.A.dtype).eps) if name in GRAM else EPS)
     assert np.abs(result.coef - reference).max() <= 1e6 * 100 * eps * scale
@@ -188,14 +205,16 @@ def test_audit_measures_what_it_says(name, intercept):
     assert np.allclose(result.normal_residual_norm, np.linalg.norm(gradient, axis=0), atol=1e-12)
     assert np.allclose(result.coef_norm, np.linalg.norm(result.coef, axis=0))
     assert result.audited
-    if result.backward_error is not None and result.stop_reason.success:
+    if result.stop_reason.name == "SKETCHED":
+        assert name == "sketch"
+    elif result.backward_error is not None and result.stop_reason.success:
         iterated = {"split, lsqr": TOLERANCE} | {n: CASES[n].atol for n in KRYLOV}
         wanted = iterated.get(name, 50 * EPS)
         assert result.backward_error <= 2.1 * wanted
 
 
 @pytest.mark.parametrize("hard", ["condition 1e8", "condition 1e12", "condition 1e16", "kahan"])
-@pytest.mark.parametrize("name", ["svd", "qr", "auto", "deflated"])
+@pytest.mark.parametrize("name", ["svd", "qr", "swg", "auto", "deflated"])
 def test_backward_stable(name, hard):
     """Orthogonal solvers have a backward error of a few eps whatever the condition."""
     problem = HARD[hard]
@@ -203,7 +222,9 @@ def test_backward_stable(name, hard):
     assert result.backward_error < 100 * EPS
 
 
-@pytest.mark.parametrize("name", ["svd", "qr", "normal", "auto", "deflated", *SPLIT, *KRYLOV])
+@pytest.mark.parametrize(
+    "name", ["svd", "qr", "normal", "swg", "auto", "deflated", *SPLIT, *KRYLOV]
+)
 def test_weights_are_repetitions(name):
     """An integer weight is as many copies; zero removes the row."""
     rng = np.random.default_rng(3)

@@ -11,6 +11,7 @@ from solvenet.solvers.loo import LeaveOneOut, leave_one_out, loo_curve
 from solvenet.solvers.problem import rows_to_choose_by
 from solvenet.solvers.registry import SOLVERS, make_solver
 from solvenet.solvers.result import SolveResult, StopReason
+from solvenet.solvers.sketched import SketchAndSolve
 from solvenet.solvers.split import SplitAndSolve
 from solvenet.solvers.swg import SWG
 
@@ -30,6 +31,7 @@ __all__ = [
     "Needs",
     "NormalEquations",
     "Plan",
+    "SketchAndSolve",
     "SolveResult",
     "Solver",
     "SplitAndSolve",

@@ -10,6 +10,7 @@ from solvenet.solvers.auto import Auto
 from solvenet.solvers.deflated import DeflatedSplit
 from solvenet.solvers.direct import QR, SVD, NormalEquations
 from solvenet.solvers.iterative import CGLS, LSMR, LSQR
+from solvenet.solvers.sketched import SketchAndSolve
 from solvenet.solvers.split import SplitAndSolve
 from solvenet.solvers.swg import SWG
 
@@ -19,6 +20,7 @@ SOLVERS: dict[str, type[Any]] = {
     "qr": QR,
     "normal": NormalEquations,
     "swg": SWG,
+    "sketch": SketchAndSolve,
     "lsqr": LSQR,
     "lsmr": LSMR,
     "cgls": CGLS,

@@ -31,6 +31,10 @@ class StopReason(Enum):
     CONVERGED_NORMAL = (
         "The normal residual is as small as atol asks for: a least-squares solution. Nothing to do."
     )
+    SKETCHED = (
+        "Solved on a sketch: the residual is near the least, not at it. SWG gives the exact "
+        "solution in one more pass."
+    )
     STAGNATED = (
         "Rounding allows no further progress; the best iterate was kept. For more accuracy "
         "use QR, SWG or SVD."
@@ -76,6 +80,7 @@ class StopReason(Enum):
             StopReason.TRUNCATED,
             StopReason.STOPPED_EARLY,
             StopReason.CONVERGED,
+            StopReason.SKETCHED,
             StopReason.CONVERGED_NORMAL,
         )
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from solvenet._validation import check_choice, check_count, check_nonnegative
+from solvenet._validation import check_choice
 from solvenet.errors import UnsupportedProblemError
 from solvenet.linalg.factor import cholesky, triangular_solve
 from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
-from solvenet.linalg.sketching import SKETCHES, RowSampling, Sketch
-from solvenet.reductions import GramReduction, SketchReduction
+from solvenet.linalg.sketching import SKETCHES
+from solvenet.reductions import GramReduction
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.direct import QR
@@ -26,7 +25,8 @@ from solvenet.solvers.factorization import (
     SpectralFactorization,
     spectral_from_matrix,
 )
-from solvenet.solvers.problem import Problem, check_state
+from solvenet.solvers.problem import Problem
+from solvenet.solvers.sketched import read_sketch
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -40,13 +40,6 @@ NOISE = 2 * EPS
 
 SHORT = 1e-8
 """Where the cutoff is still to be chosen, the first solution leaves directions below this."""
-
-
-def make_sketch(kind: str, n_sketch: int, n_rows: int, seed: int) -> Sketch:
-    """Return the sketch of that name; all rows themselves where it would not be shorter."""
-    if n_sketch >= n_rows:
-        return RowSampling(n_rows, n_rows, seed=seed)
-    return SKETCHES[check_choice("sketch", kind, SKETCHES)](n_sketch, n_rows, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -118,13 +111,8 @@ class SWG(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         check_choice("sketch", self.sketch, sorted(set(SKETCHES) - {"rows"}))
-        check_count("seed", self.seed, minimum=0)
-        if check_nonnegative("oversampling", self.oversampling) < 1.1:
-            msg = f"oversampling={self.oversampling} was given; at least 1.1 is wanted."
-            raise UnsupportedProblemError(msg)
         start = time.perf_counter()
-        SA, SB = self._sketched(problem)
-        check_state(SA)
+        SA, SB = read_sketch(problem, self.sketch, self.oversampling, self.seed)
         if not SA.any():  # nothing to whiten
             return QR()._solve(problem)
         sketched = time.perf_counter()
@@ -144,20 +132,6 @@ class SWG(Solver):
             {"sketch": sketched - start, "whitening": small - sketched, "Gram": second - small}
         )
         return raw
-
-    def _sketched(self, problem: Problem) -> tuple[Array, Array]:
-        """Read the rows once and return ``S A`` and ``S B``, centred where asked for."""
-        (n_rows, n_cols), n_targets = problem.A.shape, problem.B.shape[1]
-        n_sketch = math.ceil(self.oversampling * (n_cols + problem.intercept)) + 8
-        reduction = SketchReduction(
-            make_sketch(self.sketch, n_sketch, n_rows, self.seed),
-            n_cols,
-            n_targets,
-            center=problem.intercept,
-        )
-        for rows, A, B, weights in problem.blocks():
-            reduction.update(A, B, weights, start=rows.start)
-        return reduction.sketched()
 
 
 @dataclass(frozen=True)
