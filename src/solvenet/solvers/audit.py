@@ -38,6 +38,8 @@ class RawSolution:
     residual_is_exact: bool = True
     residual_factor: float = 1.0
     residual_tolerance: float = 0.1
+    rank: int | None = None
+    notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -100,7 +102,7 @@ def audit_solution(
     )
     residual, normal = claimed, np.full(claimed.shape, np.nan)
     backward = None
-    notes: list[str] = []
+    notes = list(raw.notes)
     if measure and finite:
         residual, gradient = _measure(problem, W, constant, factorization.facts.mean_A)
         gradient -= alpha * W
@@ -144,7 +146,7 @@ def audit_solution(
         reason=raw.reason,
         alpha=alpha,
         rcond=raw.rcond,
-        rank=None if spectral is None else spectral.rank,
+        rank=raw.rank if spectral is None else spectral.rank,
         singular_values=None if spectral is None else spectral.singular_values,
         residual_norm=residual,
         normal_residual_norm=normal,
