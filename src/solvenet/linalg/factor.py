@@ -111,6 +111,22 @@ def triangular_inverse(L: Array) -> Array:
     return np.tril(inverse)
 
 
+def triangular_condition(R: Array) -> float:
+    """Return LAPACK's estimate of the 1-norm condition number of an upper triangle."""
+    rcond, _ = lapack.dtrcon(np.asfortranarray(R), norm="1", uplo="U")
+    return 1.0 / rcond if rcond > 0 else float("inf")
+
+
+def pivoted_triangle(R: Array) -> tuple[Array, Array, Array]:
+    """Return ``Q, T, pivots`` of the column-pivoted QR factorisation ``R[:, pivots] = Q T``.
+
+    The diagonal of T falls; LAPACK ``geqp3``, ``4/3 n**3`` flops for a square R.
+    """
+    return scipy.linalg.qr(  # type: ignore[no-any-return]
+        R, mode="economic", pivoting=True, check_finite=False
+    )
+
+
 def cholesky_condition(L: Array, one_norm: float) -> float:
     """Return LAPACK's estimate of the 1-norm condition number of ``L L'``."""
     rcond, _ = lapack.dpocon(L, one_norm, uplo="L")

@@ -23,6 +23,9 @@ class QRReduction(Reduction):
     center : bool
         Whether a column of ones stands before A. The rows of R below its first one then
         are the factor of the centred matrices: one pass, no means needed beforehand.
+    ridge : float, default=0.0
+        The fold starts from ``sqrt(ridge) I`` under the columns of A, which makes R that of
+        the ridge problem at no cost. Of reductions that are to be merged, one has it.
 
     Notes
     -----
@@ -36,11 +39,13 @@ class QRReduction(Reduction):
     A206-A239, https://doi.org/10.1137/080731992
     """
 
-    def __init__(self, n_cols: int, n_targets: int, *, center: bool) -> None:
+    def __init__(self, n_cols: int, n_targets: int, *, center: bool, ridge: float = 0.0) -> None:
         self._lead = int(center)
         self._n_cols = n_cols
         self._width = self._lead + n_cols + n_targets
-        self._factor = np.zeros((0, self._width))
+        self._factor = np.zeros((n_cols if ridge > 0 else 0, self._width))
+        if ridge > 0:
+            self._factor[:, self._lead : self._lead + n_cols] = np.sqrt(ridge) * np.eye(n_cols)
         self._waiting: list[Array] = []
         self._n_waiting = 0
         self.weight = 0.0

@@ -4,10 +4,11 @@ from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.basis import DeflatedBasis
 from solvenet.solvers.deflated import DeflatedSplit
-from solvenet.solvers.direct import QR, SVD, NormalEquations
+from solvenet.solvers.direct import QR, SVD, NormalEquations, PivotedQR
 from solvenet.solvers.front import Plan, plan, solve
 from solvenet.solvers.iterative import CGLS, LSMR, LSQR
 from solvenet.solvers.loo import LeaveOneOut, leave_one_out, loo_curve
+from solvenet.solvers.lsrn import LSRN, SPIR
 from solvenet.solvers.problem import rows_to_choose_by
 from solvenet.solvers.registry import SOLVERS, make_solver
 from solvenet.solvers.result import SolveResult, StopReason
@@ -19,8 +20,10 @@ __all__ = [
     "CGLS",
     "LSMR",
     "LSQR",
+    "LSRN",
     "QR",
     "SOLVERS",
+    "SPIR",
     "SVD",
     "SWG",
     "Auto",
@@ -30,6 +33,7 @@ __all__ = [
     "LeaveOneOut",
     "Needs",
     "NormalEquations",
+    "PivotedQR",
     "Plan",
     "SketchAndSolve",
     "SolveResult",

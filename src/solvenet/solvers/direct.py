@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from solvenet.blocks.planning import STATE_TRIANGLES
-from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
+from solvenet.linalg.factor import pivoted_triangle, reflect, thin_svd, unit_reflector
 from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.leave_one_out import ExactRows
-from solvenet.linalg.rank import GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION
+from solvenet.linalg.rank import EPS, GRAM_RESOLUTION, ORTHOGONAL_RESOLUTION, numerical_rank
 from solvenet.reductions import GramReduction, QRReduction, Reduction
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
@@ -25,6 +25,8 @@ from solvenet.solvers.factorization import (
     spectral_from_matrix,
 )
 from solvenet.solvers.problem import Problem, check_state
+from solvenet.solvers.result import StopReason
+from solvenet.solvers.triangular import TriangularFactorization
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -181,16 +183,20 @@ class QR(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
-        reduction = QRReduction(n_cols, n_targets, center=problem.intercept)
+        ridge = 0.0 if self.spectrum or isinstance(problem.alpha, str) else problem.alpha
+        reduction = QRReduction(n_cols, n_targets, center=problem.intercept, ridge=ridge)
         seconds, kept = _reduce(problem, reduction)
         R, C, outside, mean_A, mean_B = reduction.factors()
         check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
+        facts = _facts(problem, total, mean_A, mean_B, kept)
+        if ridge > 0:
+            return _folded(R, C, outside, facts, ridge, seconds)
         factorization = spectral_from_matrix(
             R,
             C,
             outside,
-            facts=_facts(problem, total, mean_A, mean_B, kept),
+            facts=facts,
             resolution=ORTHOGONAL_RESOLUTION,
             negligible=None if self.spectrum else problem.negligible,
         )
@@ -201,6 +207,106 @@ class QR(Solver):
             reason="one pass at full accuracy",
             n_passes=1,
         )
+        raw.seconds.update(seconds)
+        return raw
+
+
+def _folded(
+    R: Array, C: Array, outside: Array, facts: ProblemFacts, ridge: float, seconds: dict[str, float]
+) -> RawSolution:
+    """Return the solution of a ridge problem whose ridge was folded into R."""
+    factorization = TriangularFactorization(
+        facts=facts,
+        largest=largest_singular_value(R),
+        resolution=ORTHOGONAL_RESOLUTION,
+        R=R,
+        C=C,
+        outside=outside,
+        ridge=ridge,
+    )
+    return RawSolution(
+        factorization,
+        "QR",
+        "one pass at full accuracy, with the ridge folded in",
+        factorization.ratio(ridge),
+        0.0,
+        StopReason.DIRECT,
+        1,
+        residual_is_exact=bool(
+            (factorization.residual_sumsq(0.0) >= 1e-6 * np.maximum(outside, 0.0)).all()
+        ),
+        seconds=seconds,
+    )
+
+
+@dataclass(frozen=True)
+class PivotedQR(Solver):
+    """Column-pivoted QR of the triangular factor: a rank without singular values.
+
+    What LAPACK's ``gelsy`` does, in one pass over row blocks: the rank is where the diagonal
+    of the pivoted factor falls below the cutoff, and the solution is the one of least norm
+    of the truncated matrix.
+
+    Notes
+    -----
+    *Cost.* One pass; ``2.5 m n**2 + 4/3 n**3 + 4 n r**2`` flops for rank r, half of the
+    second in products with vectors; memory ``8 * 12 n**2`` bytes and two blocks.
+
+    *When not to use.* Where the rank must be that of the singular values: the diagonal of
+    the factor may exceed them, by little in practice and by ``2**n`` in theory (Kahan's
+    matrix). QR costs about the same.
+
+    References
+    ----------
+    P. Businger, G. Golub (1965), Numer. Math. 7, 269-276.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvenet import PivotedQR
+    >>> result = PivotedQR().solve(np.array([[1.0, 1.0], [1.0, 1.0]]), np.array([2.0, 2.0]))
+    >>> result.coef.round(12), result.rank
+    (array([1., 1.]), 1)
+    """
+
+    needs: ClassVar[Needs] = Needs.ONE_PASS
+    supports: ClassVar[Supports] = Supports.ALPHA | Supports.RANK_DEFICIENT | Supports.WIDE
+
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve."""
+        return QR().cost(n_rows, n_cols, n_targets)
+
+    def _solve(self, problem: Problem) -> RawSolution:
+        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
+        reduction = QRReduction(n_cols, n_targets, center=problem.intercept)
+        seconds, _ = _reduce(problem, reduction)
+        R, C, outside, mean_A, mean_B = reduction.factors()
+        check_state(R)
+        total = outside + np.einsum("ij,ij->j", C, C)
+        Q, T, pivots = pivoted_triangle(R)
+        diagonal = np.abs(np.diagonal(T))
+        cutoff = problem.negligible(float(diagonal[:1].max(initial=0.0)))
+        rank = max(numerical_rank(diagonal, cutoff), min(1, len(diagonal)))
+        kept = np.empty((rank, n_cols))
+        kept[:, pivots] = T[:rank]
+        projected = Q[:, :rank].T @ C
+        left = C - Q[:, :rank] @ projected
+        factorization = spectral_from_matrix(
+            kept,
+            projected,
+            outside + np.einsum("ij,ij->j", left, left),
+            facts=_facts(problem, total, mean_A, mean_B, None),
+            resolution=ORTHOGONAL_RESOLUTION,
+        )
+        # The rank is decided: what the pivoted factor keeps is not cut a second time.
+        raw = solution_of(
+            replace(problem, rcond=None if problem.alpha else EPS),
+            factorization,
+            solver="PivotedQR",
+            reason="one pass, then column pivoting of the triangular factor",
+            n_passes=1,
+        )
+        raw.rcond = problem.cutoff()
         raw.seconds.update(seconds)
         return raw
 

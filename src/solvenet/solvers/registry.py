@@ -8,8 +8,9 @@ from solvenet._validation import check_choice
 from solvenet.solvers._base import Solver
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.deflated import DeflatedSplit
-from solvenet.solvers.direct import QR, SVD, NormalEquations
+from solvenet.solvers.direct import QR, SVD, NormalEquations, PivotedQR
 from solvenet.solvers.iterative import CGLS, LSMR, LSQR
+from solvenet.solvers.lsrn import LSRN, SPIR
 from solvenet.solvers.sketched import SketchAndSolve
 from solvenet.solvers.split import SplitAndSolve
 from solvenet.solvers.swg import SWG
@@ -18,12 +19,15 @@ SOLVERS: dict[str, type[Any]] = {
     "auto": Auto,
     "svd": SVD,
     "qr": QR,
+    "pivoted": PivotedQR,
     "normal": NormalEquations,
     "swg": SWG,
     "sketch": SketchAndSolve,
     "lsqr": LSQR,
     "lsmr": LSMR,
     "cgls": CGLS,
+    "lsrn": LSRN,
+    "spir": SPIR,
     "split": SplitAndSolve,
     "deflated": DeflatedSplit,
 }
