@@ -54,7 +54,7 @@ class Options(TypedDict, total=False):
     ----------
     damp : float, default=0
         Root of the ridge, which penalises W itself, not its distance from the start.
-    atol, btol : float, default=1e-12
+    atol, btol : float or array of shape (n_targets,), default=1e-12
         Stop where ``||r|| <= btol ||b|| + atol ||A|| ||w||`` or ``||A' r|| <= atol ||A||
         ||r||``: w then is exact for data changed by these relative amounts. Machine
         precision stands for anything smaller.
@@ -72,8 +72,8 @@ class Options(TypedDict, total=False):
     """
 
     damp: float
-    atol: float
-    btol: float
+    atol: float | Array
+    btol: float | Array
     conlim: float
     max_iterations: int
     window: int
@@ -147,8 +147,8 @@ class Iteration:
         start: Array,
         *,
         damp: float = 0.0,
-        atol: float = 1e-12,
-        btol: float = 1e-12,
+        atol: float | Array = 1e-12,
+        btol: float | Array = 1e-12,
         conlim: float = np.inf,
         max_iterations: int = 100,
         window: int = 100,
@@ -156,14 +156,15 @@ class Iteration:
         callback: Callable[[int, Array], object] | None = None,
     ) -> None:
         self._begin, self._callback = begin, callback
-        self._atol, self._btol, self._conlim = max(atol, EPS), max(btol, EPS), conlim
-        self._max_iterations, self._window, self._check = max_iterations, window, check
+        self._conlim, self._max_iterations = conlim, max_iterations
+        self._window, self._check = window, check
+        k = B.shape[1]
+        self._atol, self._btol = (np.broadcast_to(np.maximum(t, EPS), k) for t in (atol, btol))
         self._size_B = column_norms(B)
         # Powers of two: what is measured is of the size of A, and scaled without rounding.
         self._unit = np.ldexp(1.0, np.frexp(self._size_B)[1])
         self._step, self._B = augmented(step, B, len(start), damp) if damp > 0 else (step, B)
 
-        k = B.shape[1]
         self._iteration, self._ending = 0, _NOTHING
         self._method: Method | None = None
         self._working, self._waiting = np.arange(0), np.arange(k)
@@ -299,8 +300,8 @@ class Iteration:
         how steep it is: ``||A' r|| / ||r||``.
         """
         size_B, fitted = self._size_B[j], norm * length
-        first = ratio(residual, self._btol * size_B + self._atol * fitted)
-        second = ratio(steepness, self._atol * norm)
+        first = ratio(residual, self._btol[j] * size_B + self._atol[j] * fitted)
+        second = ratio(steepness, self._atol[j] * norm)
         bound = np.minimum(ratio(residual, size_B + fitted), ratio(steepness, norm))
         return first, second, bound
 

@@ -14,7 +14,7 @@ from solvenet.errors import InvalidSettingError, UnsupportedProblemError
 from solvenet.linalg import krylov
 from solvenet.linalg.accuracy import column_norms
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION
-from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.approximate import ApproximateSolution, History
 from solvenet.solvers.audit import RawSolution
 from solvenet.solvers.operator import ProblemOperator
@@ -53,6 +53,15 @@ class _Krylov(Solver):
     ) -> krylov.KrylovSolution:
         """Return the solution by this method."""
 
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve with all iterations allowed."""
+        passes = self._limit((n_rows, n_cols)) + 2
+        state = 8 * n_targets * (4 * n_rows + 7 * n_cols)
+        return Cost(4.0 * n_rows * n_cols * n_targets * passes, passes, state)
+
+    def _limit(self, shape: tuple[int, int]) -> int:
+        return self.max_iterations or min(max(4 * min(shape), FEWEST), MOST)
+
     def check(self, problem: Problem, *, audit: str = "auto") -> None:
         """Refuse, before any row is read, what this solver cannot do."""
         super().check(problem, audit=audit)
@@ -69,7 +78,6 @@ class _Krylov(Solver):
     def _solve(self, problem: Problem) -> RawSolution:
         assert not isinstance(problem.alpha, str)
         operator = ProblemOperator(problem)
-        limit = self.max_iterations or min(max(4 * min(operator.shape), FEWEST), MOST)
         found = self._kernel(
             checked(operator),
             operator.B,
@@ -78,7 +86,7 @@ class _Krylov(Solver):
             atol=self.atol,
             btol=self.btol,
             conlim=self.conlim,
-            max_iterations=limit,
+            max_iterations=self._limit(operator.shape),
             window=self.window,
             callback=self.callback,
         )
