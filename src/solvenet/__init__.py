@@ -35,6 +35,7 @@ _HOMES = {
         "TableEncoder",
     ],
     "growing": ["Growth", "grow_network"],
+    "growing": ["Growth", "grow_network"],
     "onnx_export": ["to_onnx"],
     "persistence": ["load", "save"],
 }

@@ -116,6 +116,13 @@ class DeflatedBasis:
         )
 
     @property
+    def errors(self) -> Array:
+        """Residual of each row as it came, unweighted; zero for rows of weight zero."""
+        root = np.where(self._root > 0, self._root, 1.0)
+        errors: Array = self.residual / root
+        return errors
+
+    @property
     def n_parts(self) -> int:
         """Parts so far."""
         return len(self._parts)
@@ -173,7 +180,7 @@ class DeflatedBasis:
         counted = self._weights > 0
         w = self._weights[counted]
         leverage = self._leverage[counted] * np.minimum(1.0, 1.0 / w)
-        errors = loo_errors(self.residual[counted] / self._root[counted], 1.0 - leverage)
+        errors = loo_errors(self.errors[counted], 1.0 - leverage)
         return float(w @ relative_squares(errors, self.facts.variance) / w.sum())
 
     def factorization(

@@ -229,7 +229,14 @@ class _Work:
         B = self.root * (self.problem.B - self.mean_B)
         if damp > 0:
             B = np.concatenate([B, np.zeros_like(self.W)])
-        found = lsqr(step, B, np.concatenate(start), atol=TOLERANCE, btol=TOLERANCE, max_iterations=iterations)
+        found = lsqr(
+            step,
+            B,
+            np.concatenate(start),
+            atol=TOLERANCE,
+            btol=TOLERANCE,
+            max_iterations=iterations,
+        )
         self.W = weights(found.W)
         self.norms.extend(found.residual_norms[1:-1])
         self.norms.append(column_norms(B[:n_rows] - U @ found.W))
