@@ -11,9 +11,10 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 
-from solvenet import QR, NormalEquations, plots
+from solvenet import LSQR, QR, NormalEquations, plots
 from solvenet.errors import InvalidDataError
 from solvenet.linalg.regularization import SelectionCurve
+from solvenet.solvers import History
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +76,32 @@ def test_selection_leaves_out_the_far_worse_end():
     scores = np.array([1e6, 1e6, 1e6, 1e6, 5.0, 0.5, 0.1, 0.2, 0.9, 1.0])
     ax = plots.plot_selection(SelectionCurve("alpha", values, scores, 6, 100))
     assert ax.lines[0].get_xdata()[0] == values[2]
+
+
+@pytest.mark.parametrize("given", ["result", "history"])
+def test_convergence_shows_the_history(given):
+    rng = np.random.default_rng(0)
+    A, B = rng.standard_normal((60, 8)), rng.standard_normal((60, 3))
+    B[:, 1] = 0.0
+    result = LSQR().solve(A, B)
+    ax = plots.plot_convergence(result if given == "result" else result.history)
+    norms, normal = result.history.residual_norms, result.history.normal_residual_norms
+    assert len(ax.lines) == 4  # two targets that are not zero, two norms
+    for line, wanted in zip(ax.lines, [*norms.T[::2], *normal.T[::2]], strict=True):
+        np.testing.assert_allclose(line.get_ydata(), wanted / wanted[0])
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(len(norms)))
+    assert legend(ax) == ["residual", "normal residual"]
+    assert ax.get_yscale() == "log"
+    assert ax.get_xlim() == (0, result.history.n_iterations)
+
+
+def test_convergence_without_normal_residuals_or_iterations():
+    ax = plots.plot_convergence(History(np.array([[2.0], [1.0], [0.0]])))
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), [1.0, 0.5, np.nan])
+    assert legend(ax) == ["residual"]
+    assert len(plots.plot_convergence(History(np.zeros((1, 2)))).lines) == 0
+    with pytest.raises(InvalidDataError, match=r"made no iterations .* LSQR"):
+        plots.plot_convergence(QR().solve(np.eye(3), np.ones(3)))
 
 
 def test_predictions_are_drawn_on_equal_scales():

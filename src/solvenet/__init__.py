@@ -35,7 +35,6 @@ _HOMES = {
         "TableEncoder",
     ],
     "growing": ["Growth", "grow_network"],
-    "growing": ["Growth", "grow_network"],
     "onnx_export": ["to_onnx"],
     "persistence": ["load", "save"],
 }

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from solvenet._validation import import_optional
 from solvenet.analysis import captured_rank, cutoff_level
 from solvenet.errors import InvalidDataError
+from solvenet.solvers import History
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -114,6 +115,51 @@ def plot_selection(curve: SelectionCurve, ax: Any = None) -> Any:
         ylabel="leave-one-out error / variance",
     )
     ax.legend(frameon=False)
+    return ax
+
+
+def plot_convergence(result: SolveResult | History, ax: Any = None) -> Any:
+    """Plot how the residual fell in the iterations of a solver.
+
+    Parameters
+    ----------
+    result : SolveResult or History
+        By a solver that iterates: LSQR, LSMR, CGLS, LSRN, SPIR, SplitAndSolve.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    matplotlib Axes
+        Norms of the residual and, where known, of the normal residual, over those at the
+        start, on a logarithmic axis: a line a target. Targets that were zero from the
+        start are left out.
+
+    Raises
+    ------
+    InvalidDataError
+        The solver kept no history.
+    """
+    history = result if isinstance(result, History) else result.history
+    if history is None:
+        msg = "This solver made no iterations to plot. Solve with LSQR, LSMR, CGLS, LSRN or SPIR."
+        raise InvalidDataError(msg)
+    ax = _axes(ax)
+    for norms, color, style, name in (
+        (history.residual_norms, BLUE, "-", "residual"),
+        (history.normal_residual_norms, ORANGE, "--", "normal residual"),
+    ):
+        if norms is None:
+            continue
+        shown = norms[:, norms[0] > 0]
+        relative = np.where(shown > 0, shown, np.nan) / norms[0][norms[0] > 0]
+        lines = ax.plot(np.arange(len(norms)), relative, color=color, lw=1.5, ls=style)
+        for line in lines[:1]:
+            line.set_label(name)
+    ax.set(yscale="log", xlabel="iteration", ylabel="norm / norm at the start")
+    ax.set_xlim(0, max(history.n_iterations, 1))
+    if ax.lines:
+        ax.legend(frameon=False)
     return ax
 
 

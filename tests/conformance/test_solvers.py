@@ -8,7 +8,7 @@ import pytest
 
 from solvenet.errors import IllConditionedWarning, SolvenetError, UnsupportedProblemError
 from solvenet.linalg.rank import EPS
-from solvenet.solvers import SOLVERS, Needs, NormalEquations, SplitAndSolve
+from solvenet.solvers import LSRN, SOLVERS, Needs, NormalEquations, SplitAndSolve
 from solvenet.solvers.split import TOLERANCE
 from solvenet.testing import excess, hard_matrices, reference_solution, row_sources
 
@@ -16,6 +16,7 @@ HARD = {problem.name: problem for problem in hard_matrices()}
 CASES = {name: kind() for name, kind in SOLVERS.items()}
 CASES["normal, Cholesky"] = NormalEquations(spectrum=False)
 CASES["split, lsqr"] = SplitAndSolve(accelerate="lsqr")
+CASES["lsrn, chebyshev"] = LSRN(inner="chebyshev")
 SOURCES = [
     "array",
     "small blocks",
@@ -29,6 +30,7 @@ SOURCES = [
 GRAM = ("normal", "normal, Cholesky")
 SPLIT = ("split", "split, lsqr")
 KRYLOV = ("lsqr", "lsmr", "cgls")
+PUBLISHED = ("lsrn", "lsrn, chebyshev")
 EASY = ("condition 1e2", "rank deficient", "wide", "one column", "one row", "zero column")
 EASY += ("zero matrix", "repeated rows", "repeated columns", "two levels", "coherent rows")
 EASY += ("kahan", "tiny", "huge", "float32")
@@ -88,6 +90,31 @@ def test_krylov_converges_or_says_that_it_has_not(name, hard, source):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("hard", HARD)
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_lsrn_is_right_or_says_that_it_is_not(name, hard, source):
+    """What cold implicit preconditioning loses shows in the residual, and is told."""
+    problem, solver = HARD[hard], CASES[name]
+    with row_sources(problem.A) as sources:
+        if source == "one pass":
+            with pytest.raises(UnsupportedProblemError, match=r"more than once.*Use QR"):
+                solver.solve(sources[source], problem.B)
+            return
+        result, cautioned = solve(solver, sources[source], problem.B)
+    assert result.stop_reason.success is not cautioned
+    if hard in EASY and hard != "two levels":
+        assert not cautioned
+    if cautioned:
+        return
+    reference = reference_solution(problem.A, problem.B)
+    residual, norm, sensitivity = excess(problem.A, problem.B, result.coef, reference)
+    allowed = max(100 * solver.tolerance, 4 * result.rcond)
+    assert (residual < 10 * allowed * sensitivity).all()
+    assert (backward_bound(problem.A, problem.B, result.coef) <= 4 * allowed).all()
+    assert hard in AT_THE_CUTOFF or (norm < 1 + 1e-3).all()
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("hard", HARD)
 @pytest.mark.parametrize("name", SPLIT)
 def test_split_is_right_or_says_that_it_is_not(name, hard, source):
     """A sweep is not the least-squares solution: a warning, except where it is."""
@@ -117,7 +144,7 @@ def test_split_is_right_or_says_that_it_is_not(name, hard, source):
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("hard", HARD)
-@pytest.mark.parametrize("name", [name for name in CASES if name not in KRYLOV + SPLIT])
+@pytest.mark.parametrize("name", [n for n in CASES if n not in KRYLOV + SPLIT + PUBLISHED])
 def test_least_squares(name, hard, source):
     """Residual as the reference's, norm no larger, or the result says it is not."""
     problem = HARD[hard]
@@ -223,7 +250,7 @@ def test_backward_stable(name, hard):
 
 
 @pytest.mark.parametrize(
-    "name", ["svd", "qr", "normal", "swg", "auto", "deflated", *SPLIT, *KRYLOV]
+    "name", ["svd", "qr", "normal", "swg", "auto", "deflated", "spir", *SPLIT, *KRYLOV, *PUBLISHED]
 )
 def test_weights_are_repetitions(name):
     """An integer weight is as many copies; zero removes the row."""

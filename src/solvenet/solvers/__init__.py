@@ -1,6 +1,7 @@
 """How linear least squares is solved."""
 
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
+from solvenet.solvers.approximate import History
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.basis import DeflatedBasis
 from solvenet.solvers.deflated import DeflatedSplit
@@ -30,6 +31,7 @@ __all__ = [
     "Cost",
     "DeflatedBasis",
     "DeflatedSplit",
+    "History",
     "LeaveOneOut",
     "Needs",
     "NormalEquations",

@@ -31,8 +31,8 @@ Callback = Callable[[int, "Array"], object]
 FAILURE = 0.1
 """Probability, by the theory, that a singular value lies outside Chebyshev's interval."""
 
-UNEXPECTED = 10.0
-"""A residual this many times what the sketch expects was not found by rounding alone."""
+UNEXPECTED = 5.0
+"""A residual this many times what the sketch expects is not its chance any more."""
 
 ACCEPTED = 100.0
 """A refined solution may stay this many times above its tolerance: rounding adds up."""
@@ -143,14 +143,14 @@ class LSRN(Solver):
         else:
             found = krylov.chebyshev(whitened.step, target, zero, interval=interval, **options)
         Z = whitened.lift(found.W)
-        residual, gradient, _ = whitened.measure(Z)
+        residual, excess = whitened.measure(Z)
         left = column_norms(residual)
-        # The cutoff changes A by as much as the sketch may see of it; more is lost digits,
-        # which may also have gone into the length of the solution.
+        # The cutoff costs as much anyway; more is lost digits, which may also have gone into
+        # the length of the solution: that of the sketched one counts.
         allowed = max(100 * self.tolerance, 4 * problem.cutoff())
         size = whitened.size(whitened.guess)
         consistent = left <= allowed * size
-        normal = column_norms(gradient) <= allowed * whitened.norm * left
+        normal = excess <= allowed * size
         stop, notes = StopReason.CONVERGED, []
         if (found.stop == krylov.Stop.INTERRUPTED).any():
             stop = StopReason.INTERRUPTED
@@ -284,7 +284,7 @@ class _Refinement:
         """Refine until every column is done, or gains nothing."""
         trial = self.Z
         while True:
-            residual, _, excess = self.whitened.measure(trial)
+            residual, excess = self.whitened.measure(trial)
             gained, better = excess <= self.excess / 2, excess < self.excess
             self.Z = np.where(better, trial, self.Z)
             self.excess = np.where(better, excess, self.excess)

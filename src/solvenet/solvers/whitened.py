@@ -84,11 +84,11 @@ class Whitened(ABC):
         return float(s[0] * np.linalg.norm(s / s[0])) if self.rank else 0.0
 
     @abstractmethod
-    def measure(self, Z: Array) -> tuple[Array, Array, Array]:
-        """Return the residual ``B - K Z``, its gradient and what can still be taken from it.
+    def measure(self, Z: Array) -> tuple[Array, Array]:
+        """Return the residual ``B - K Z`` and how much could still be taken from it.
 
-        The last, of shape (n_targets,), is the norm of the part of the residual in the
-        directions that the sketch keeps. One pass.
+        The second, of shape (n_targets,), is the norm of the part of the residual in the
+        directions that the sketch keeps, up to a small factor. One pass.
         """
 
     @abstractmethod
@@ -134,10 +134,10 @@ class Tall(Whitened):
         lost = max(1.0 - self.rank / len(SB), 1.0 / len(SB)) if len(SB) < operator.shape[0] else 1
         self.expected = np.hypot(left / lost**0.5, damp * column_norms(self.guess))
 
-    def measure(self, Z: Array) -> tuple[Array, Array, Array]:
-        """Return the residual, its gradient and the norm of the latter in Y."""
+    def measure(self, Z: Array) -> tuple[Array, Array]:
+        """Return the residual and the norm of its gradient in Y."""
         R, gradient = self.product(Z, self.B)
-        return -R, -gradient, column_norms(self.N.T @ gradient)
+        return -R, column_norms(self.N.T @ gradient)
 
     def target(self, residual: Array) -> Array:
         """Return the residual itself."""
@@ -190,10 +190,10 @@ class Wide(Whitened):
         R = self.M.T @ self._forward(V) - U
         return R, self._transposed(self.M @ R)
 
-    def measure(self, Z: Array) -> tuple[Array, Array, Array]:
-        """Return the residual, its gradient and the norm of its part in the range of U."""
+    def measure(self, Z: Array) -> tuple[Array, Array]:
+        """Return the residual and the norm of its part in the range of U."""
         R = self.B - self._forward(Z)
-        return R, self._transposed(R), column_norms(self.U.T @ R)
+        return R, column_norms(self.U.T @ R)
 
     def target(self, residual: Array) -> Array:
         """Return ``M' residual``."""
@@ -227,11 +227,15 @@ def whiten(problem: Problem, n_sketch: int, make: MakeSketch) -> Whitened:
     """
     assert not isinstance(problem.alpha, str)
     (m, n), damp = problem.A.shape, problem.alpha**0.5
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN is found below
+        if m < n:
+            operator = ProblemOperator(problem)
+            C = _columns_sketched(problem, operator, make(n_sketch, n))
+        else:
+            operator, SA, SB = _rows_sketched(problem, make(n_sketch, m))
     if m < n:
-        operator = ProblemOperator(problem)
-        U, s, _ = _kept(_columns_sketched(problem, operator, make(n_sketch, n)), problem)
+        U, s, _ = _kept(C, problem)
         return Wide(operator, U, s, n_sketch, damp)
-    operator, SA, SB = _rows_sketched(problem, make(n_sketch, m))
     return Tall(operator, _kept(SA, problem), SB, damp)
 
 
