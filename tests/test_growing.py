@@ -88,6 +88,8 @@ def test_growth_stops_where_leave_one_out_stops_falling():
     assert curve.chosen == curve.scores.argmin() == len(curve.scores) - 3
     assert network.hidden.n_features_out == curve.value == 5 * (curve.chosen + 1) < 40
     assert 0.2**2 / y.var() < curve.score < 1.2 * 0.2**2 / y.var()
+    left = np.linalg.norm(network(X)[:, 0] - y)
+    assert left == pytest.approx(growth.result.residual_norm[0], rel=1e-9)
     longer = grow_network(X, y, n_units_per_step=5, patience=12)
     assert len(longer.result.curve.scores) >= 13
     assert longer.result.curve.score <= curve.score

@@ -113,7 +113,7 @@ def grow_network(
     Notes
     -----
     *Cost.* For m units in k steps with rank r on n rows, besides the sampling:
-    ``8 n m r + 6 n m**2 / k + 20 r**3`` flops, as :class:`solvenet.DeflatedSplit`; memory
+    ``4 n r (m + r) + 6 n m**2 / k + 20 r**3`` flops, as :class:`solvenet.DeflatedSplit`; memory
     ``8 n (r + 4 m / k)`` bytes.
 
     *When not to use.* Where the width is known and the rank is near it: sampling all units

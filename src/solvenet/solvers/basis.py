@@ -76,12 +76,13 @@ class DeflatedBasis:
     residual : array of shape (n_rows, n_targets)
         ``(I - Q Q') B`` of the weighted, centred B.
     facts : ProblemFacts
-        Sums of squares and the mean of B; the means of the columns so far.
+        Sums of squares and the mean of B; those of the columns come with
+        :meth:`factorization`.
 
     Notes
     -----
-    *Cost.* For a part of m columns, at rank r: ``8 n_rows m r + 6 n_rows m**2`` flops and
-    those of two small factorisations. *Memory:* ``8 n_rows r`` bytes for Q, three parts, and
+    *Cost.* For a part of m columns, at rank r: ``4 n_rows r (m + 2 k) + 6 n_rows m**2``
+    flops, k the directions that it adds. *Memory:* ``8 n_rows r`` bytes for Q, three parts, and
     ``8 r**2`` bytes (``8 r n_cols`` unless restricted).
     """
 

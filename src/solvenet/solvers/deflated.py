@@ -66,10 +66,13 @@ class DeflatedSplit(Solver):
     ``min_z ||A z - b|| + rcond s1 ||z||``, the bound of the truncated SVD. The triangle
     ``Q' A`` is solved by an SVD with a cutoff at the level of rounding.
 
-    *Cost.* n rows, m columns, k parts, rank r: ``8 n m r + 6 n m**2 / k + 20 r**3`` flops.
-    The rows of the source are read once a part, for the columns of that part. *Memory:*
-    ``8 n r`` bytes for Q, ``24 n m / k`` for a part, ``8 r**2`` for the triangle (``8 r m``
-    without a cutoff).
+    *Cost.* n rows, m columns, k parts, rank r: ``4 n r (m + r) + 6 n m**2 / k + 20 r**3``
+    flops. The rows of the source are read once a part, for the columns of that part.
+    *Memory:* ``8 n r`` bytes for Q, ``32 n m / k`` for a part, ``8 r**2`` for the triangle
+    (``8 r m`` without a cutoff).
+
+    *Floor.* ``result.floor`` takes the longer weights for those of a truncated SVD, and
+    overstates the error: the cutoff does not act on the weights that are used.
 
     *When not to use.* When the numerical rank is not far below the number of columns, or
     the rows can be read only once: QR.
