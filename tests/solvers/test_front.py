@@ -76,7 +76,7 @@ def test_gcv_is_the_textbook_formula():
     for alpha, score in list(zip(values, scores, strict=True))[::7]:
         H = Ac @ np.linalg.solve(Ac.T @ Ac + alpha * np.eye(12), Ac.T)
         left = bc - H @ bc
-        expected = 80 * (left**2).sum() / (80 - 1 - np.trace(H)) ** 2
+        expected = 80**2 * (left**2).sum() / (80 - 1 - np.trace(H)) ** 2
         assert np.isclose(score, expected / (bc**2).sum(), rtol=1e-6)
 
 
@@ -207,7 +207,7 @@ class TestMemory:
                 raise AssertionError
 
         for call in (solve, plan):
-            with pytest.raises(MemoryLimitError, match="takes .* MB and the memory limit is"):
+            with pytest.raises(MemoryLimitError, match=r"takes .* MB and the memory limit is"):
                 call(Untouched(TALL), B, rcond=1e-8, memory_limit="1 MB")
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from solvenet._random import stream
 from solvenet._validation import check_choice
-from solvenet.errors import UnsupportedProblemError
-from solvenet.linalg.factor import cholesky, triangular_solve
+from solvenet.linalg.factor import cholesky, cholesky_condition, triangular_solve
 from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
@@ -37,6 +37,13 @@ MARGIN = 0.25
 NOISE = 2 * EPS
 """Directions of the sketch below this share of its norm are rounding."""
 
+
+MISSED = 20
+"""A random vector of what was left out may be this many times as long as expected."""
+
+WORST_WHITENING = 1e8
+"""Condition number of the whitened Gram matrix beyond which the sketch has failed: that of
+directions at the level of rounding, which are kept where the cutoff is still open."""
 
 SHORT = 1e-8
 """Where the cutoff is still to be chosen, the first solution leaves directions below this."""
@@ -121,6 +128,11 @@ class SWG(Solver):
         del SA, SB
         factorization = _second_pass(problem, whitening, guess)
         second = time.perf_counter()
+        if factorization is None:
+            raw = QR()._solve(problem)
+            raw.n_passes += 2
+            raw.reason = "the sketch of SWG missed directions of the matrix; QR misses none"
+            return raw
         raw = solution_of(
             problem,
             factorization,
@@ -144,10 +156,13 @@ class Whitening:
         Right singular vectors of the sketch.
     s : array of shape (r,)
         Its singular values.
+    cutoff : float
+        Share of the largest below which directions were left out.
     """
 
     V: Array
     s: Array
+    cutoff: float
 
     @property
     def P(self) -> Array:  # noqa: N802 - the name of the literature
@@ -166,18 +181,28 @@ def _whitening(SA: Array, SB: Array, problem: Problem) -> tuple[Whitening, Array
     # The first solution must not be longer than the last one has to be: its product with
     # A would drown in rounding.
     shrink = s > SHORT * s1 if problem.chooses else 1.0 / (1.0 + (ridge**0.5 / s) ** 2)
-    return Whitening(Vt[:r].T, s), shrink[:, None] * multiply(U.T, SB)
+    return Whitening(Vt[:r].T, s, cutoff), shrink[:, None] * multiply(U.T, SB)
 
 
-def _second_pass(problem: Problem, whitening: Whitening, guess: Array) -> SpectralFactorization:
-    """Accumulate the whitened Gram matrix and return the spectrum of A in its directions."""
-    P, s = whitening.P, whitening.s
+def _second_pass(
+    problem: Problem, whitening: Whitening, guess: Array
+) -> SpectralFactorization | None:
+    """Accumulate the whitened Gram matrix and return the spectrum of A in its directions.
+
+    None where the sketch has missed directions: where whitening by it leaves a badly
+    conditioned matrix, or where A is too long on a random vector of what was left out.
+    """
+    P, s, V = whitening.P, whitening.s, whitening.V
     x0 = multiply(P, guess)
     n_cols, n_targets = x0.shape
+    probe: Array = stream(0, "left out").standard_normal(n_cols)
+    for _ in range(2):
+        probe = probe - V @ (V.T @ probe)
+    both = np.column_stack([x0, probe])
     index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
     kept: list[Array] = []
     sums, weight = np.zeros(n_cols), 0.0
-    reduction = GramReduction(len(s), n_targets, center=problem.intercept)
+    reduction = GramReduction(len(s), n_targets + 1, center=problem.intercept)
     Y = np.empty((0, len(s)))
     for rows, A, B, weights in problem.blocks():
         A = A.astype(np.float64, copy=False)
@@ -185,17 +210,20 @@ def _second_pass(problem: Problem, whitening: Whitening, guess: Array) -> Spectr
         kept.append(A[here - rows.start])
         if len(Y) < len(A):
             Y = np.empty((len(A), len(s)))
-        left = B - A @ x0
-        reduction.update(multiply(A, P, out=Y[: len(A)]), left, weights, overwrite=True)
+        products = multiply(A, both)
+        left = B - products[:, :-1]
+        targets = np.column_stack([left, products[:, -1]])
+        reduction.update(multiply(A, P, out=Y[: len(A)]), targets, weights, overwrite=True)
         if problem.intercept:
             sums += A.sum(axis=0) if weights is None else weights @ A
             weight += len(A) if weights is None else float(weights.sum())
-    products = reduction.products()
+    found = reduction.products()
     mean_A = sums / weight if problem.intercept else sums
+    BB, AB, mean_B = found.BB[:-1], found.AB[:, :-1], found.mean_B[:-1]
     facts = ProblemFacts(
-        products.BB,
+        BB,
         mean_A,
-        products.mean_B + mean_A @ x0 if problem.intercept else np.zeros(n_targets),
+        mean_B + mean_A @ x0 if problem.intercept else np.zeros(n_targets),
         problem.n_effective,
         float(len(problem.B) if problem.weights is None else problem.weights.sum()),
         problem.intercept,
@@ -203,17 +231,16 @@ def _second_pass(problem: Problem, whitening: Whitening, guess: Array) -> Spectr
         if importance is None
         else KeptRows(np.concatenate(kept), problem.B[index], importance),
     )
-    L = cholesky(products.lower, 0.0)
-    if L is None:
-        msg = (
-            "The sketch missed directions of the matrix, so that whitening by it failed. Use "
-            "another seed, more oversampling, or QR."
-        )
-        raise UnsupportedProblemError(msg)
+    L = cholesky(found.lower, 0.0)
+    left_out = float(found.BB[-1]) ** 0.5
+    if L is None or left_out > MISSED * max(whitening.cutoff, NOISE) * s[0] * n_cols**0.5:
+        return None
+    if cholesky_condition(L, float(np.abs(found.lower).sum(axis=0).max())) > WORST_WHITENING:
+        return None
     L = np.tril(L)
-    step = triangular_solve(L, np.asfortranarray(products.AB))
+    step = triangular_solve(L, np.asfortranarray(AB))
     # B - A x0 is as long as the best residual up to a small factor: nothing cancels.
-    outside = np.maximum(products.BB - np.einsum("ij,ij->j", step, step), 0.0)
+    outside = np.maximum(BB - np.einsum("ij,ij->j", step, step), 0.0)
     C = step + L.T @ guess
     small = spectral_from_matrix(L.T * s, C, outside, facts=facts, resolution=ORTHOGONAL_RESOLUTION)
     total = outside + np.einsum("ij,ij->j", C, C)
