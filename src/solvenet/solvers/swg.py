@@ -195,9 +195,9 @@ def _second_pass(
     P, s, V = whitening.P, whitening.s, whitening.V
     x0 = multiply(P, guess)
     n_cols, n_targets = x0.shape
-    probe: Array = stream(0, "left out").standard_normal(n_cols)
+    probe = stream(0, "left out").standard_normal((n_cols, 1))
     for _ in range(2):
-        probe = probe - V @ (V.T @ probe)
+        probe -= multiply(V, multiply(V.T, probe))
     both = np.column_stack([x0, probe])
     index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
     kept: list[Array] = []
