@@ -36,6 +36,16 @@ class Supports(Flag):
     WARM_START = auto()
 
 
+EVERYTHING = (
+    Supports.ALPHA
+    | Supports.RANK_DEFICIENT
+    | Supports.WIDE
+    | Supports.AUTO_RIDGE
+    | Supports.AUTO_CUTOFF
+)
+"""What solvers support that know the singular values."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a solve takes, before any work.

@@ -10,9 +10,11 @@ from solvenet.linalg.leading import FINEST_CUTOFF
 from solvenet.linalg.rank import GRAM_RESOLUTION
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution
-from solvenet.solvers.direct import QR, SVD, NormalEquations
+from solvenet.solvers.normal import NormalEquations
 from solvenet.solvers.problem import Problem
+from solvenet.solvers.qr import QR
 from solvenet.solvers.result import StopReason
+from solvenet.solvers.svd import SVD
 from solvenet.solvers.swg import SWG
 
 EXPLICIT_BYTES = 2**28

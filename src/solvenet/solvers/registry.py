@@ -8,11 +8,13 @@ from solvenet._validation import check_choice
 from solvenet.solvers._base import Solver
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.deflated import DeflatedSplit
-from solvenet.solvers.direct import QR, SVD, NormalEquations, PivotedQR
 from solvenet.solvers.iterative import CGLS, LSMR, LSQR
 from solvenet.solvers.lsrn import LSRN, SPIR
+from solvenet.solvers.normal import NormalEquations
+from solvenet.solvers.qr import QR, PivotedQR
 from solvenet.solvers.sketched import SketchAndSolve
 from solvenet.solvers.split import SplitAndSolve
+from solvenet.solvers.svd import SVD
 from solvenet.solvers.swg import SWG
 
 SOLVERS: dict[str, type[Any]] = {

@@ -15,11 +15,11 @@ from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION
 from solvenet.solvers._base import Needs, Solver, Supports
 from solvenet.solvers.approximate import ApproximateSolution, History
 from solvenet.solvers.audit import RawSolution
-from solvenet.solvers.direct import SVD
 from solvenet.solvers.factorization import ProblemFacts
 from solvenet.solvers.parts import split_columns
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.result import StopReason
+from solvenet.solvers.svd import SVD
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

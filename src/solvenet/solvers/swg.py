@@ -16,9 +16,8 @@ from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
 from solvenet.linalg.sketching import SKETCHES
 from solvenet.reductions import GramReduction
-from solvenet.solvers._base import Cost, Needs, Solver, Supports
+from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
-from solvenet.solvers.direct import QR
 from solvenet.solvers.factorization import (
     KeptRows,
     ProblemFacts,
@@ -26,6 +25,7 @@ from solvenet.solvers.factorization import (
     spectral_from_matrix,
 )
 from solvenet.solvers.problem import Problem
+from solvenet.solvers.qr import QR
 from solvenet.solvers.sketched import read_sketch
 
 if TYPE_CHECKING:
@@ -102,13 +102,7 @@ class SWG(Solver):
     seed: int = 0
 
     needs: ClassVar[Needs] = Needs.MANY_PASSES
-    supports: ClassVar[Supports] = (
-        Supports.ALPHA
-        | Supports.RANK_DEFICIENT
-        | Supports.WIDE
-        | Supports.AUTO_RIDGE
-        | Supports.AUTO_CUTOFF
-    )
+    supports: ClassVar[Supports] = EVERYTHING
 
     def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
         """Return the flops, passes and memory of a solve, for a rank of half the columns."""
