@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -14,13 +16,24 @@ def python_blocks(text: str) -> list[str]:
 
 
 def test_the_example_is_short_and_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = python_blocks(README)
+    example, _ = python_blocks(README)
     assert len(example.splitlines()) <= 10
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
     claimed = float(re.search(r"about ([0-9.e-]+)", example)[1])  # type: ignore[index]
     assert names["error"] < 10 * claimed  # type: ignore[operator]
     assert "rank" in capsys.readouterr().out
+
+
+def test_least_squares_without_a_network_is_as_accurate_as_it_can_be() -> None:
+    _, example = python_blocks(README)
+    assert len(example.splitlines()) <= 6
+    names: dict[str, Any] = {"np": np}
+    exec(compile(example, "README.md", "exec"), names)
+    A, result = names["A"], names["result"]
+    assert np.linalg.cond(A) > 1e16
+    assert np.abs(A @ result.coef - np.exp(A[:, -2])).max() < 1e-13
+    assert result.curve.parameter == "rcond"
 
 
 def test_the_two_commands_are_targets_of_make() -> None:

@@ -159,8 +159,22 @@ def plan(
 
     Parameters
     ----------
-    A, B, solver, alpha, rcond, intercept, weights, memory_limit
-        As for :func:`solve`. No row of A is read.
+    A : array-like of shape (n_rows, n_cols), RowBlocks or scipy.sparse.linalg.LinearOperator
+        The matrix, of which no row is read.
+    B : array-like of shape (n_rows,) or (n_rows, n_targets)
+        Right-hand sides.
+    solver : str or Solver, default="auto"
+        As for :func:`solve`, like all that follow.
+    alpha : float or "auto", default=0.0
+        Ridge.
+    rcond : float, None or "auto", default="auto"
+        Relative cutoff.
+    intercept : bool, default=False
+        Whether a constant is solved for.
+    weights : array-like of shape (n_rows,), optional
+        Weights of the rows.
+    memory_limit : int, float or str, optional
+        Bytes that a solve may take beyond the data.
 
     Returns
     -------
