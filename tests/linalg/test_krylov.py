@@ -309,6 +309,9 @@ def test_nothing_to_do(rng, method):
         found = method(Product(matrix), B, start)
         assert found.stop[0] == stop
         np.testing.assert_allclose(found.W, 0, atol=1e-14)
+    # A residual of exactly zero has no direction, and its history no NaN.
+    found = method(Product(np.array([[2.0, 0.0]])), np.ones((1, 1)), np.zeros((2, 1)))
+    assert found.residual_norms[-1, 0] == found.normal_residual_norms[-1, 0] == 0
     # A start away from a solution of zero is brought back.
     found = method(Product(A), np.zeros((30, 1)), np.ones((5, 1)))
     np.testing.assert_allclose(found.W, 0, atol=1e-11)

@@ -216,6 +216,28 @@ def test_the_callback_shows_progress_and_may_stop(rng, solver):
     assert np.allclose(seen[-1][1], stopped.history.residual_norms[-1])
 
 
+@pytest.mark.parametrize("shape", [(800, 40), (40, 800)])
+@pytest.mark.parametrize("alpha", [0.0, 1e-6])
+def test_the_guess_of_the_sketch_is_close_and_its_coordinates_round(rng, shape, alpha):
+    """However ill-conditioned the matrix, and with a ridge that hides part of its spectrum."""
+    A = with_spectrum(rng, 800, np.geomspace(1, 1e-7, 40))
+    A = A if shape[0] > shape[1] else A.T
+    x = rng.standard_normal((shape[1], 1))
+    problem = make_problem(A, A @ x, alpha, None, False, None, None)
+    whitened = whiten(problem, 160, lambda d, n: Gaussian(d, n, seed=0))
+    k = whitened.n_unknowns
+    zero = np.zeros((len(whitened.target(whitened.B)), k))
+    s = np.linalg.svd(whitened.step(np.eye(k), zero)[0], compute_uv=False)[:40]
+    assert s[0] / s[-1] < 5
+    residual, excess = whitened.measure(whitened.guess)
+    wanted = reference_solution(A, A @ x, alpha=alpha)
+    left = np.hypot(np.linalg.norm(A @ (wanted - x)), alpha**0.5 * np.linalg.norm(wanted))
+    left = left if shape[0] > shape[1] else 0.0
+    size = np.linalg.norm(A @ x)
+    assert np.linalg.norm(residual) <= 1.5 * left + (1e-9 if shape[0] > shape[1] else 0.8) * size
+    assert excess[0] <= left + (1e-9 if shape[0] > shape[1] else 0.8) * size
+
+
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
 def test_the_residual_that_the_sketch_expects(rng, alpha):
     A, B = with_spectrum(rng, 900, np.linspace(5, 10, 40)), rng.standard_normal((900, 3))
@@ -240,6 +262,18 @@ def test_a_bad_start_is_refined_away(rng):
     assert refinement.run() is StopReason.CONVERGED
     assert refinement.rounds >= 2
     assert np.linalg.norm(A @ (refinement.Z - x)) <= 1e-13 * np.linalg.norm(x)
+
+
+def test_the_best_of_the_rounds_is_kept(rng):
+    """A round that makes it worse, here because the products turn bad, is not taken."""
+    A, b = with_spectrum(rng, 300, np.geomspace(1, 1e-2, 20)), rng.standard_normal((300, 1))
+    problem = make_problem(A, b, 0.0, None, False, None, None)
+    whitened = whiten(problem, 80, lambda d, n: Gaussian(d, n, seed=0))
+    guess = whitened.guess.copy()
+    whitened.lift = lambda Y: 1e3 * (whitened.N @ Y)
+    refinement = _Refinement(whitened, 1e-15, None)
+    assert refinement.run() is StopReason.STAGNATED
+    assert (refinement.rounds, np.array_equal(refinement.Z, guess)) == (1, True)
 
 
 def test_products_with_noise_end_in_stagnation(rng):

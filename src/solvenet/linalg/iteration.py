@@ -218,7 +218,7 @@ class Iteration:
         method, j = self._method, self._working
         assert method is not None
         method.receive(R, gradient)
-        residual, steepness = self._size[j] * method.residual, ratio(method.normal, method.residual)
+        residual, steepness = self._size[j] * method.residual, over(method.normal, method.residual)
         length = column_norms(self._W[:, j] + self._size[j] * method.X)
         first, second, bound = self._tests(j, residual, steepness, method.norm, length)
         self._residual[j], self._steepness[j] = residual, steepness

@@ -47,7 +47,7 @@ def solve(
     B : array-like of shape (n_rows,) or (n_rows, n_targets)
         Right-hand sides.
     solver : str or Solver, default="auto"
-        A name in :data:`solvenet.solvers.SOLVERS`, or a solver with its settings.
+        A name in ``solvenet.solvers.SOLVERS``, or a solver with its settings.
     alpha : float or "auto", default=0.0
         Ridge; ``"auto"`` chooses it from the data.
     rcond : float, None or "auto", default="auto"
