@@ -12,7 +12,7 @@ from solvenet.errors import MemoryLimitError
 from solvenet.linalg.accuracy import column_norms
 from solvenet.linalg.rank import finest_cutoff
 from solvenet.linalg.regularization import SelectionCurve
-from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.approximate import History
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.basis import DeflatedBasis
@@ -107,6 +107,13 @@ class DeflatedSplit(Solver):
         | Supports.AUTO_RIDGE
         | Supports.AUTO_CUTOFF
     )
+
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve, for a rank of half the columns."""
+        k, r = min(self.n_parts, n_cols), min(n_rows, n_cols) / 2
+        flops = 4 * n_rows * r * (n_cols + r) + 6 * n_rows * n_cols**2 / k + 20 * r**3
+        numbers = n_rows * r + 4 * n_rows * n_cols / k + r * n_cols + 4 * r**2
+        return Cost(flops, k, int(8 * (numbers + 4 * n_rows * n_targets)))
 
     def _solve(self, problem: Problem) -> RawSolution:
         if self.patience is not None:

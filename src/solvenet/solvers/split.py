@@ -12,7 +12,7 @@ from solvenet.blocks import ArrayBlocks, RowBlocks
 from solvenet.linalg.accuracy import column_norms
 from solvenet.linalg.krylov import Stop, lsqr
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION
-from solvenet.solvers._base import Needs, Solver, Supports
+from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.approximate import ApproximateSolution, History
 from solvenet.solvers.audit import RawSolution
 from solvenet.solvers.factorization import ProblemFacts
@@ -106,6 +106,17 @@ class SplitAndSolve(Solver):
     needs: ClassVar[Needs] = Needs.MANY_PASSES
     supports: ClassVar[Supports] = Supports.ALPHA | Supports.RANK_DEFICIENT | Supports.WIDE
 
+    def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
+        """Return the flops, passes and memory of a solve, the iterations of LSQR included."""
+        k = min(self.n_parts, n_cols)
+        inner = self.inner.cost(n_rows, -(-n_cols // k), n_targets)
+        steps = self.sweeps + (0 if self.accelerate is None else self.iterations)
+        passes = k * (2 * self.sweeps) + (0 if self.accelerate is None else k)
+        products = 4.0 * n_rows * n_cols * n_targets * steps
+        basis = 0 if self.accelerate is None else 8 * n_rows * min(n_rows, n_cols)
+        state = inner.state_bytes + basis + 8 * n_targets * (4 * n_rows + 4 * n_cols)
+        return Cost(k * self.sweeps * inner.flops + products, passes, state)
+
     def _solve(self, problem: Problem) -> RawSolution:
         sweeps = check_count("sweeps", self.sweeps)
         if self.accelerate is not None:
@@ -123,10 +134,9 @@ class SplitAndSolve(Solver):
                     return raw
             work.note()
         stop = StopReason.SWEEPS_ENDED
-        if self.accelerate is not None:
+        if self.accelerate is not None and not work.is_consistent():
             stop = work.accelerate(self.iterations)
-        consistent = sum(problem.A.shape) * EPS * work.norms[0].max()
-        if problem.alpha == 0 and work.norms[-1].max() <= consistent:
+        if work.is_consistent():
             stop = StopReason.CONVERGED
         unsolved = [r.stop_reason for r in work.solved.values() if not r.stop_reason.success]
         solution = work.solution()
@@ -158,7 +168,6 @@ class _Work:
         self.left = problem.B - self.mean_B
         self.W = np.zeros((n_cols, n_targets))
         self.solved: dict[int, RawSolution] = {}
-        self.targets: dict[int, Array] = {}
         self.norms: list[Array] = []
         self.n_passes, self.condition = 0, 1.0
         self.note()
@@ -166,6 +175,11 @@ class _Work:
     def note(self) -> None:
         """Write the norms of what is left down."""
         self.norms.append(column_norms(self.root * self.left))
+
+    def is_consistent(self) -> bool:
+        """Return whether nothing but rounding is left, which no other weights can better."""
+        rounding = sum(self.problem.A.shape) * EPS * self.norms[0].max()
+        return self.problem.alpha == 0 and float(self.norms[-1].max()) <= rounding
 
     def solve(self, number: int) -> RawSolution:
         """Solve one part for all that the others leave."""
@@ -184,7 +198,7 @@ class _Work:
         self.W[columns] = raw.factorization.coef(raw.ratio)
         self.left = target - self.product(source, columns, self.W[columns])
         self.n_passes += 1 if explicit else raw.n_passes + 1 + (number in self.solved)
-        self.solved[number], self.targets[number] = raw, target
+        self.solved[number] = raw
         return raw
 
     def product(self, source: RowBlocks, columns: Array, V: Array) -> Array:
@@ -194,19 +208,19 @@ class _Work:
         return out
 
     def accelerate(self, iterations: int) -> StopReason:
-        """Go on by LSQR on the joint basis of the parts."""
-        roots, bases, start = [], [], []
+        """Go on by LSQR on the joint basis of the parts, for what the sweeps have left.
+
+        A correction: what rounding does to the basis of nearly dependent columns is then
+        relative to the residual, not to the targets.
+        """
+        roots, bases = [], []
         for number, columns in enumerate(self.split):
             raw = self.solved[number]
-            P = raw.factorization.covariance_root(raw.ratio)
-            U = self.root * self.product(self.problem.A.columns(columns), columns, P)
-            roots.append(P)
-            bases.append(U)
-            # W = P P' A' t = P (U' t) for the target t that the part was solved for.
-            start.append(U.T @ (self.root * self.targets[number]))
+            roots.append(raw.factorization.covariance_root(raw.ratio))
+            bases.append(self.product(self.problem.A.columns(columns), columns, roots[-1]))
         self.n_passes += len(self.split)
         ends = np.cumsum([P.shape[1] for P in roots])[:-1]
-        U, damp = np.concatenate(bases, axis=1), float(self.problem.alpha) ** 0.5
+        U, damp = self.root * np.concatenate(bases, axis=1), float(self.problem.alpha) ** 0.5
         n_rows = len(U)
 
         def weights(Z: Array) -> Array:
@@ -226,20 +240,13 @@ class _Work:
             below = damp * weights(Z) - V[n_rows:]
             return np.concatenate([R, below]), U.T @ R + damp * transposed(below)
 
-        B = self.root * (self.problem.B - self.mean_B)
-        if damp > 0:
-            B = np.concatenate([B, np.zeros_like(self.W)])
-        found = lsqr(
-            step,
-            B,
-            np.concatenate(start),
-            atol=TOLERANCE,
-            btol=TOLERANCE,
-            max_iterations=iterations,
-        )
-        self.W = weights(found.W)
+        left = self.root * self.left
+        B = left if damp == 0 else np.concatenate([left, -damp * self.W])
+        start = np.zeros((U.shape[1], B.shape[1]))
+        found = lsqr(step, B, start, atol=TOLERANCE, btol=TOLERANCE, max_iterations=iterations)
+        self.W += weights(found.W)
         self.norms.extend(found.residual_norms[1:-1])
-        self.norms.append(column_norms(B[:n_rows] - U @ found.W))
+        self.norms.append(column_norms(left - U @ found.W))
         self.condition = float(found.condition.max())
         if self.condition > LARGEST_CONDITION:
             return StopReason.CONDITION_LIMIT
