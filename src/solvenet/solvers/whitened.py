@@ -173,7 +173,10 @@ class Wide(Whitened):
         self._n_cols = operator.shape[1]
         self.n_unknowns = self._n_cols + (len(U) if damp > 0 else 0)
         self.step = self._whitened_step
-        self.guess = self._transposed(self.M @ (self.M.T @ self.B))
+        # The first step of the semi-iteration: the error falls in every direction.
+        off = (self.rank / n_sketch) ** 0.5
+        first = 2.0 / ((1 + off) ** -2 + (1 - min(off, 0.95)) ** -2)
+        self.guess = first * self._transposed(self.M @ (self.M.T @ self.B))
         self.expected = column_norms(self.B - U @ (U.T @ self.B))
 
     def _forward(self, Z: Array) -> Array:
