@@ -74,7 +74,7 @@ class LSRN(Solver):
     ``8 (2 gamma n**2 + 4 m q)`` bytes and one block.
 
     *Accuracy.* The product with N is implicit and the start is zero, so that the residual
-    is wrong by about ``eps / rcond`` of the norm of B: below a cutoff of about 1e-8 that
+    is wrong by about ``eps / rcond`` of the norm of B: below a cutoff of about 1e-10 that
     shows, and the result says so (STAGNATED). SPIR mends it.
 
     *When not to use.* SPIR is as fast or faster and stable; SWG needs two passes in all.
