@@ -192,28 +192,30 @@ def _second_pass(
     probe = stream(0, "left out").standard_normal((n_cols, 1))
     for _ in range(2):
         probe -= multiply(V, multiply(V.T, probe))
-    both = np.column_stack([x0, probe])
+    # One product serves all: the last columns of Y are A x0 and A probe.
+    P = np.column_stack([P, x0, probe])
     index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
     kept: list[Array] = []
     sums, weight = np.zeros(n_cols), 0.0
-    reduction = GramReduction(len(s), n_targets + 1, center=problem.intercept)
-    Y = np.empty((0, len(s)))
+    r = len(s)
+    reduction = GramReduction(P.shape[1], n_targets + 1, center=problem.intercept)
+    Y = np.empty((0, P.shape[1]))
     for rows, A, B, weights in problem.blocks():
         A = A.astype(np.float64, copy=False)
         here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
         kept.append(A[here - rows.start])
         if len(Y) < len(A):
-            Y = np.empty((len(A), len(s)))
-        products = multiply(A, both)
-        left = B - products[:, :-1]
-        targets = np.column_stack([left, products[:, -1]])
-        reduction.update(multiply(A, P, out=Y[: len(A)]), targets, weights, overwrite=True)
+            Y = np.empty((len(A), P.shape[1]))
+        product = multiply(A, P, out=Y[: len(A)])
+        targets = np.column_stack([B - product[:, r:-1], product[:, -1]])
+        reduction.update(product, targets, weights, start=rows.start, overwrite=True)
         if problem.intercept:
             sums += A.sum(axis=0) if weights is None else weights @ A
             weight += len(A) if weights is None else float(weights.sum())
     found = reduction.products()
     mean_A = sums / weight if problem.intercept else sums
-    BB, AB, mean_B = found.BB[:-1], found.AB[:, :-1], found.mean_B[:-1]
+    BB, AB, mean_B = found.BB[:-1], found.AB[:r, :-1], found.mean_B[:-1]
+    lower = found.lower[:r, :r]
     facts = ProblemFacts(
         BB,
         mean_A,
@@ -225,11 +227,11 @@ def _second_pass(
         if importance is None
         else KeptRows(np.concatenate(kept), problem.B[index], importance),
     )
-    L = cholesky(found.lower, 0.0)
+    L = cholesky(lower, 0.0)
     left_out = float(found.BB[-1]) ** 0.5
     if L is None or left_out > MISSED * max(whitening.cutoff, NOISE) * s[0] * n_cols**0.5:
         return None
-    if cholesky_condition(L, float(np.abs(found.lower).sum(axis=0).max())) > WORST_WHITENING:
+    if cholesky_condition(L, float(np.abs(lower).sum(axis=0).max())) > WORST_WHITENING:
         return None
     L = np.tril(L)
     step = triangular_solve(L, np.asfortranarray(AB))
