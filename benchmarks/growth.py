@@ -70,7 +70,7 @@ def main() -> None:
                     flush=True,
                 )
     print(f"\nless accurate than all at once: {worse} of {2 * len(CUTOFFS) * options.seeds}")
-    raise SystemExit(worse > 0)
+    raise SystemExit(int(worse > 0))
 
 
 if __name__ == "__main__":

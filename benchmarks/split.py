@@ -80,7 +80,7 @@ def main() -> None:
     print(f"\nworse than the truncated SVD: {worse} of {runs} solves (wanted 0)")
     if at_nine:
         print(f"a = 1, cutoff 1e-8, 9 sorted parts: {max(at_nine):.1e} (wanted {WANTED:.0e})")
-    raise SystemExit(worse > 0 or max(at_nine, default=0.0) > WANTED)
+    raise SystemExit(int(worse > 0 or max(at_nine, default=0.0) > WANTED))
 
 
 if __name__ == "__main__":
