@@ -33,25 +33,26 @@ def make_sketch(kind: str, n_sketch: int, n_rows: int, seed: int) -> Sketch:
     return SKETCHES[check_choice("sketch", kind, SKETCHES)](n_sketch, n_rows, seed=seed)
 
 
+def tall_sketch(problem: Problem, kind: str, oversampling: float, seed: int) -> Sketch:
+    """Return a sketch with `oversampling` rows a column of the problem."""
+    check_count("seed", seed, minimum=0)
+    if check_nonnegative("oversampling", oversampling) < LEAST_OVERSAMPLING:
+        msg = f"oversampling={oversampling} was given; at least {LEAST_OVERSAMPLING} is wanted."
+        raise InvalidSettingError(msg)
+    n_rows, n_cols = problem.A.shape
+    n_sketch = math.ceil(oversampling * (n_cols + problem.intercept)) + 8
+    return make_sketch(kind, n_sketch, n_rows, seed)
+
+
 def read_sketch(
-    problem: Problem,
-    kind: str,
-    oversampling: float,
-    seed: int,
-    moments: ColumnMoments | None = None,
+    problem: Problem, sketch: Sketch, moments: ColumnMoments | None = None
 ) -> tuple[Array, Array]:
     """Read the rows once and return ``S A`` and ``S B``, centred where asked for.
 
     `moments`, where given, see the rows as well.
     """
-    (n_rows, n_cols), n_targets = problem.A.shape, problem.B.shape[1]
-    check_count("seed", seed, minimum=0)
-    if check_nonnegative("oversampling", oversampling) < LEAST_OVERSAMPLING:
-        msg = f"oversampling={oversampling} was given; at least {LEAST_OVERSAMPLING} is wanted."
-        raise InvalidSettingError(msg)
-    n_sketch = math.ceil(oversampling * (n_cols + problem.intercept)) + 8
     reduction = SketchReduction(
-        make_sketch(kind, n_sketch, n_rows, seed), n_cols, n_targets, center=problem.intercept
+        sketch, problem.A.shape[1], problem.B.shape[1], center=problem.intercept
     )
     for rows, A, B, weights in problem.blocks():
         reduction.update(A, B, weights, start=rows.start)
@@ -128,7 +129,8 @@ class SketchAndSolve(Solver):
         start = time.perf_counter()
         n_targets = problem.B.shape[1]
         moments = ColumnMoments(problem.A.shape[1]) if problem.intercept else None
-        SA, SB = read_sketch(problem, self.sketch, self.oversampling, self.seed, moments)
+        sketch = tall_sketch(problem, self.sketch, self.oversampling, self.seed)
+        SA, SB = read_sketch(problem, sketch, moments)
         spent = time.perf_counter() - start
         mean_A, mean_B = np.zeros(SA.shape[1]), np.zeros(n_targets)
         if moments is not None:

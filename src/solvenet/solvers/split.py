@@ -74,14 +74,14 @@ class SplitAndSolve(Solver):
     accelerated, r the sum of the ranks of the parts. Parts of features on the fly are
     computed anew each time.
 
-    *When not to use.* For the least-squares solution: one sweep leaves 4 to 1000 times the
-    error of DeflatedSplit.
+    *When not to use.* For the least-squares solution: one sweep leaves 10 to 1e6 times the
+    error of DeflatedSplit (``benchmarks/split.py``).
 
     References
     ----------
     S. Tu, R. Roelofs, S. Venkataraman, B. Recht (2016), Large scale kernel learning using
     block coordinate descent, arXiv:1602.05310, for the sweeps;
-    Å. Björck (1996), Numerical Methods for Least Squares Problems, section 7.6, for block
+    Å. Björck (1996), Numerical Methods for Least Squares Problems, section 7.3, for block
     methods as preconditioners.
 
     Examples

@@ -26,7 +26,7 @@ from solvenet.solvers.factorization import (
 )
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.qr import QR
-from solvenet.solvers.sketched import read_sketch
+from solvenet.solvers.sketched import read_sketch, tall_sketch
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -113,7 +113,9 @@ class SWG(Solver):
     def _solve(self, problem: Problem) -> RawSolution:
         check_choice("sketch", self.sketch, sorted(set(SKETCHES) - {"rows"}))
         start = time.perf_counter()
-        SA, SB = read_sketch(problem, self.sketch, self.oversampling, self.seed)
+        SA, SB = read_sketch(
+            problem, tall_sketch(problem, self.sketch, self.oversampling, self.seed)
+        )
         if not SA.any():  # nothing to whiten
             return QR()._solve(problem)
         sketched = time.perf_counter()

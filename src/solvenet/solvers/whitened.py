@@ -21,11 +21,12 @@ from solvenet.linalg.accuracy import column_norms
 from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.rank import EPS, numerical_rank
 from solvenet.linalg.sketching import Sketch
-from solvenet.reductions import ColumnMoments, SketchReduction
+from solvenet.reductions import ColumnMoments
 from solvenet.solvers._base import Cost
 from solvenet.solvers.iterative import checked
 from solvenet.solvers.operator import ProblemOperator
 from solvenet.solvers.problem import Problem, check_state
+from solvenet.solvers.sketched import read_sketch
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -260,15 +261,11 @@ def _rows_sketched(problem: Problem, sketch: Sketch) -> tuple[ProblemOperator, A
         for part, G in _vectors(sketch):
             SA[part], SB[part] = operator.rmatmat(G).T, G.T @ operator.B
         return operator, SA, SB
-    reduction = SketchReduction(sketch, n_cols, n_targets, center=problem.intercept)
-    moments = ColumnMoments(n_cols)
-    for rows, A, B, weights in problem.blocks():
-        reduction.update(A, B, weights, start=rows.start)
-        if problem.intercept:
-            moments.update(A, B, weights, start=rows.start)
-    operator = ProblemOperator(problem, mean_A=moments.mean)
+    moments = ColumnMoments(n_cols) if problem.intercept else None
+    SA, SB = read_sketch(problem, sketch, moments)
+    operator = ProblemOperator(problem, mean_A=None if moments is None else moments.mean)
     operator.n_passes += 1
-    return operator, *reduction.sketched()
+    return operator, SA, SB
 
 
 def _columns_sketched(problem: Problem, operator: ProblemOperator, sketch: Sketch) -> Array:
