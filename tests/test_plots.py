@@ -78,6 +78,14 @@ def test_selection_leaves_out_the_far_worse_end():
     assert ax.lines[0].get_xdata()[0] == values[2]
 
 
+@pytest.mark.parametrize(("criterion", "name"), [("loo", "leave-one-out"), ("gcv", "cross-")])
+def test_selection_says_what_chose(criterion, name):
+    rng = np.random.default_rng(0)
+    A, b = rng.standard_normal((60, 8)), rng.standard_normal(60)
+    result = QR().solve(A, b, rcond="auto", criterion=criterion)
+    assert name in plots.plot_selection(result.curve).get_ylabel()
+
+
 @pytest.mark.parametrize("given", ["result", "history"])
 def test_convergence_shows_the_history(given):
     rng = np.random.default_rng(0)

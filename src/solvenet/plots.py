@@ -23,6 +23,7 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
 
 _MOST_POINTS = 2000
 _ROUNDING = 1e-17
+_CRITERIA = {"loo": "leave-one-out", "gcv": "cross-validation"}
 _FAR_WORSE = 10.0
 
 
@@ -80,7 +81,7 @@ def plot_spectrum(result: SolveResult, ax: Any = None) -> Any:
 
 
 def plot_selection(curve: SelectionCurve, ax: Any = None) -> Any:
-    """Plot the leave-one-out error over the ridge (or cutoff), and the choice.
+    """Plot the error by which the ridge (or cutoff) was chosen, and the choice.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def plot_selection(curve: SelectionCurve, ax: Any = None) -> Any:
         xscale="log",
         yscale="log",
         xlabel=what or curve.parameter,
-        ylabel="leave-one-out error / variance",
+        ylabel=f"{_CRITERIA[curve.criterion]} error / variance",
     )
     ax.legend(frameon=False)
     return ax

@@ -15,7 +15,7 @@ from solvenet.linalg.leading import largest_singular_value, leading_svd
 from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
 from solvenet.linalg.sketching import SKETCHES
-from solvenet.reductions import GramReduction
+from solvenet.reductions import CrossProducts, GramReduction
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.factorization import (
@@ -24,6 +24,7 @@ from solvenet.solvers.factorization import (
     SpectralFactorization,
     spectral_from_matrix,
 )
+from solvenet.solvers.passes import facts_of
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.qr import QR
 from solvenet.solvers.sketched import read_sketch, tall_sketch
@@ -119,10 +120,10 @@ class SWG(Solver):
         if not SA.any():  # nothing to whiten
             return QR()._solve(problem)
         sketched = time.perf_counter()
-        whitening, guess = _whitening(SA, SB, problem)
+        whitening = _whitening(SA, SB, problem)
         small = time.perf_counter()
         del SA, SB
-        factorization = _second_pass(problem, whitening, guess)
+        factorization = _second_pass(problem, whitening)
         second = time.perf_counter()
         if factorization is None:
             raw = QR()._solve(problem)
@@ -144,7 +145,7 @@ class SWG(Solver):
 
 @dataclass(frozen=True)
 class Whitening:
-    """The directions that a sketch keeps.
+    """The directions that a sketch keeps, and a first solution.
 
     Attributes
     ----------
@@ -152,22 +153,20 @@ class Whitening:
         Right singular vectors of the sketch.
     s : array of shape (r,)
         Its singular values.
+    guess : array of shape (r, n_targets)
+        The sketched solution in coordinates of ``P = V / s``.
     cutoff : float
-        Share of the largest below which directions were left out.
+        Share of the largest singular value below which directions were left out.
     """
 
     V: Array
     s: Array
+    guess: Array
     cutoff: float
 
-    @property
-    def P(self) -> Array:  # noqa: N802 - the name of the literature
-        """``V / s``, shape (n_cols, r)."""
-        return np.ascontiguousarray(self.V / self.s)
 
-
-def _whitening(SA: Array, SB: Array, problem: Problem) -> tuple[Whitening, Array]:
-    """Return the kept directions, and a sketched solution in whitened coordinates."""
+def _whitening(SA: Array, SB: Array, problem: Problem) -> Whitening:
+    """Return what the sketch keeps."""
     s1 = largest_singular_value(SA)
     ridge = 0.0 if isinstance(problem.alpha, str) else problem.alpha
     cutoff = max(NOISE, MARGIN * problem.negligible(s1))
@@ -177,73 +176,75 @@ def _whitening(SA: Array, SB: Array, problem: Problem) -> tuple[Whitening, Array
     # The first solution must not be longer than the last one has to be: its product with
     # A would drown in rounding.
     shrink = s > SHORT * s1 if problem.chooses else 1.0 / (1.0 + (ridge**0.5 / s) ** 2)
-    return Whitening(Vt[:r].T, s, cutoff), shrink[:, None] * multiply(U.T, SB)
+    return Whitening(Vt[:r].T, s, shrink[:, None] * multiply(U.T, SB), cutoff)
 
 
-def _second_pass(
-    problem: Problem, whitening: Whitening, guess: Array
-) -> SpectralFactorization | None:
+def _second_pass(problem: Problem, whitening: Whitening) -> SpectralFactorization | None:
     """Accumulate the whitened Gram matrix and return the spectrum of A in its directions.
 
-    None where the sketch has missed directions: where whitening by it leaves a badly
-    conditioned matrix, or where A is too long on a random vector of what was left out.
+    None where the sketch has missed directions.
     """
-    P, s, V = whitening.P, whitening.s, whitening.V
-    x0 = multiply(P, guess)
-    n_cols, n_targets = x0.shape
+    V, s, r = whitening.V, whitening.s, len(whitening.s)
+    n_cols, n_targets = V.shape[0], problem.B.shape[1]
+    P = np.ascontiguousarray(V / s)
+    x0 = multiply(P, whitening.guess)
     probe = stream(0, "left out").standard_normal((n_cols, 1))
     for _ in range(2):
         probe -= multiply(V, multiply(V.T, probe))
-    # One product serves all: the last columns of Y are A x0 and A probe.
+    # One product a block serves all: the last columns of Y are A x0 and A probe.
     P = np.column_stack([P, x0, probe])
     index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
     kept: list[Array] = []
-    sums, weight = np.zeros(n_cols), 0.0
-    r = len(s)
+    moments = np.zeros(n_cols + 1)
     reduction = GramReduction(P.shape[1], n_targets + 1, center=problem.intercept)
-    Y = np.empty((0, P.shape[1]))
+    memory = np.empty((0, P.shape[1]))
     for rows, A, B, weights in problem.blocks():
         A = A.astype(np.float64, copy=False)
         here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
         kept.append(A[here - rows.start])
-        if len(Y) < len(A):
-            Y = np.empty((len(A), P.shape[1]))
-        product = multiply(A, P, out=Y[: len(A)])
-        targets = np.column_stack([B - product[:, r:-1], product[:, -1]])
-        reduction.update(product, targets, weights, start=rows.start, overwrite=True)
+        if len(memory) < len(A):
+            memory = np.empty((len(A), P.shape[1]))
+        Y = multiply(A, P, out=memory[: len(A)])
+        targets = np.column_stack([B - Y[:, r:-1], Y[:, -1]])
+        reduction.update(Y, targets, weights, start=rows.start, overwrite=True)
         if problem.intercept:
-            sums += A.sum(axis=0) if weights is None else weights @ A
-            weight += len(A) if weights is None else float(weights.sum())
-    found = reduction.products()
-    mean_A = sums / weight if problem.intercept else sums
-    BB, AB, mean_B = found.BB[:-1], found.AB[:r, :-1], found.mean_B[:-1]
-    lower = found.lower[:r, :r]
-    facts = ProblemFacts(
-        BB,
-        mean_A,
-        mean_B + mean_A @ x0 if problem.intercept else np.zeros(n_targets),
-        problem.n_effective,
-        float(len(problem.B) if problem.weights is None else problem.weights.sum()),
-        problem.intercept,
-        None
-        if importance is None
-        else KeptRows(np.concatenate(kept), problem.B[index], importance),
-    )
+            w = np.ones(len(A)) if weights is None else weights
+            moments += np.append(w @ A, w.sum())
+    products = reduction.products()
+    mean_A = moments[:-1] / (moments[-1] or 1.0)
+    rows_kept = None
+    if importance is not None:
+        rows_kept = KeptRows(np.concatenate(kept), problem.B[index], importance)
+    mean_B = products.mean_B[:-1] + mean_A @ x0
+    facts = facts_of(problem, products.BB[:-1], mean_A, mean_B, rows_kept)
+    return _spectrum(whitening, products, facts)
+
+
+def _spectrum(
+    whitening: Whitening, products: CrossProducts, facts: ProblemFacts
+) -> SpectralFactorization | None:
+    """Return the spectrum of A in the kept directions; None where the sketch has failed.
+
+    It has where whitening leaves a badly conditioned matrix, and where A is too long on a
+    random vector of the directions that were left out.
+    """
+    s, r = whitening.s, len(whitening.s)
+    lower, left_out = products.lower[:r, :r], float(products.BB[-1]) ** 0.5
     L = cholesky(lower, 0.0)
-    left_out = float(found.BB[-1]) ** 0.5
-    if L is None or left_out > MISSED * max(whitening.cutoff, NOISE) * s[0] * n_cols**0.5:
+    expected = max(whitening.cutoff, NOISE) * s[0] * len(whitening.V) ** 0.5
+    if L is None or left_out > MISSED * expected:
         return None
     if cholesky_condition(L, float(np.abs(lower).sum(axis=0).max())) > WORST_WHITENING:
         return None
     L = np.tril(L)
-    step = triangular_solve(L, np.asfortranarray(AB))
+    step = triangular_solve(L, np.asfortranarray(products.AB[:r, :-1]))
     # B - A x0 is as long as the best residual up to a small factor: nothing cancels.
-    outside = np.maximum(BB - np.einsum("ij,ij->j", step, step), 0.0)
-    C = step + L.T @ guess
+    outside = np.maximum(products.BB[:-1] - np.einsum("ij,ij->j", step, step), 0.0)
+    C = step + L.T @ whitening.guess
+    facts = replace(facts, total_sumsq=outside + np.einsum("ij,ij->j", C, C))
+    # A V = Q L' S with Q orthonormal: the small matrix has the singular values of A.
     small = spectral_from_matrix(L.T * s, C, outside, facts=facts, resolution=ORTHOGONAL_RESOLUTION)
-    total = outside + np.einsum("ij,ij->j", C, C)
     return replace(
         small,
-        facts=replace(facts, total_sumsq=total),
         right_vectors=multiply(whitening.V, np.ascontiguousarray(small.right_vectors)),
     )
