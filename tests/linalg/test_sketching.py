@@ -89,11 +89,11 @@ def test_threads_change_no_bit(monkeypatch, threads):
 
 
 def test_sparse_sign_is_what_it_says():
-    """Eight entries of +-1/sqrt(8) in each column of S, one in each section."""
+    """Four entries of +-1/2 in each column of S, one in each section."""
     S = SparseSign(96, 50).apply(np.eye(50))
-    assert ((S != 0).sum(axis=0) == 8).all()
-    assert np.allclose(np.abs(S[S != 0]), 8**-0.5)
-    assert ((S.reshape(8, 12, 50) != 0).sum(axis=1) == 1).all()
+    assert ((S != 0).sum(axis=0) == 4).all()
+    assert np.allclose(np.abs(S[S != 0]), 0.5)
+    assert ((S.reshape(4, 24, 50) != 0).sum(axis=1) == 1).all()
 
 
 @pytest.mark.parametrize("center", [False, True])

@@ -83,7 +83,7 @@ class SketchAndSolve(Solver):
     ``sqrt(1 + r / (d - r))`` times the least, with d rows in the sketch and rank r: 1.15
     for the default. The claimed residual is that of the sketch times ``d / (d - r)``.
 
-    *Cost.* One pass and the audit's; ``16 m n`` flops for the sparse sketch, then
+    *Cost.* One pass and the audit's; ``8 m n`` flops for the sparse sketch, then
     ``2 d n**2 + 20 n**3``; memory ``8 (3 d n + 3 n**2)`` bytes and two blocks.
 
     *When not to use.* Wherever a second pass is possible: SWG gives the exact solution.
@@ -111,7 +111,7 @@ class SketchAndSolve(Solver):
     def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
         """Return the flops, passes and memory of a solve."""
         d = min(n_rows, self.oversampling * n_cols + 9)
-        flops = 16.0 * n_rows * n_cols + 2.0 * d * n_cols**2 + 20.0 * n_cols**3
+        flops = 8.0 * n_rows * n_cols + 2.0 * d * n_cols**2 + 20.0 * n_cols**3
         return Cost(flops, 1, int(8 * (3 * d * (n_cols + n_targets + 1) + 3 * n_cols**2)))
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:

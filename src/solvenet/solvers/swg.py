@@ -108,7 +108,7 @@ class SWG(Solver):
     def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
         """Return the flops, passes and memory of a solve, for a rank of half the columns."""
         n, rows = n_cols, min(n_rows, self.oversampling * n_cols)
-        flops = 1.25 * n_rows * n**2 + 16.0 * n_rows * n + 2 * rows * n**2 + 10.0 * n**3
+        flops = 1.25 * n_rows * n**2 + 8.0 * n_rows * n + 2 * rows * n**2 + 10.0 * n**3
         return Cost(flops, 2, int(8 * n * ((2 * rows + n_targets) + 3 * (rows + n))))
 
     def _solve(self, problem: Problem) -> RawSolution:
