@@ -100,9 +100,9 @@ def frobenius(A: Array) -> float:
     return float(lapack.dlange("F", A))
 
 
-def triangular_solve(L: Array, B: Array) -> Array:
-    """Return ``L^-1 B``."""
-    return blas.dtrsm(1.0, L, B, lower=1)  # type: ignore[no-any-return]
+def triangular_solve(L: Array, B: Array, *, lower: bool = True) -> Array:
+    """Return ``L^-1 B`` for the lower (or upper) triangle of `L`."""
+    return blas.dtrsm(1.0, L, np.asfortranarray(B), lower=lower)  # type: ignore[no-any-return]
 
 
 def triangular_inverse(L: Array) -> Array:

@@ -237,7 +237,7 @@ def _spectrum(
     if cholesky_condition(L, float(np.abs(lower).sum(axis=0).max())) > WORST_WHITENING:
         return None
     L = np.tril(L)
-    step = triangular_solve(L, np.asfortranarray(products.AB[:r, :-1]))
+    step = triangular_solve(L, products.AB[:r, :-1])
     # B - A x0 is as long as the best residual up to a small factor: nothing cancels.
     outside = np.maximum(products.BB[:-1] - np.einsum("ij,ij->j", step, step), 0.0)
     C = step + L.T @ whitening.guess

@@ -54,9 +54,7 @@ class TriangularFactorization(Factorization):
 
     def coef(self, ratio: float) -> Array:
         """Return the solution, shape (n_cols, n_targets)."""
-        # L = R' as BLAS sees it: solve R w = c by reversing the order of rows and columns.
-        flipped = np.asfortranarray(self.R[::-1, ::-1])
-        return triangular_solve(flipped, np.asfortranarray(self.C[::-1]))[::-1]
+        return triangular_solve(self.R, self.C, lower=False)
 
     def residual_sumsq(self, ratio: float) -> Array:
         """Return the sum of squared residuals of each target."""
