@@ -45,6 +45,7 @@ class Comparison(NamedTuple):
     ours: float | None
     ratio: float | None
     verdict: str
+    reason: str = ""
 
 
 def verdict(published: str, ours: float | None) -> str:
@@ -147,12 +148,13 @@ def compare(
             value = f"{float(value) / svd_seconds:.3g}"
         ours = measured(results, *key)
         text = verdict(value, ours)
-        if text.startswith("differs") and key in reasons:
-            text = f"explained, {text.removeprefix('differs: ')}: {reasons[key]}"
+        reason = reasons.get(key, "") if text.startswith("differs") else ""
+        if reason:
+            text = f"explained, {text.removeprefix('differs: ')}"
         number = value.lstrip("~")
         plain = ours is not None and number and number[0] not in "<>"
         ratio = ours / float(number) if plain else None
-        lines.append(Comparison(*key, value, ours, ratio, text))
+        lines.append(Comparison(*key, value, ours, ratio, text, reason))
     return lines
 
 
@@ -172,11 +174,15 @@ def failed(lines: list[Comparison]) -> list[Comparison]:
 def show(lines: list[Comparison]) -> None:
     print("| table | item | quantity | published | ours | ratio | verdict |")
     print("|---|---|---|---|---|---|---|")
+    reasons = list(dict.fromkeys(line.reason for line in lines if line.reason))
     for line in lines:
         ours = "" if line.ours is None else f"{line.ours:.3g}"
         ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        cells = (line.table, line.item, line.quantity, line.published, ours, ratio, line.verdict)
+        note = f" [{reasons.index(line.reason) + 1}]" if line.reason else ""
+        cells = (*line[:4], ours, ratio, line.verdict + note)
         print("| " + " | ".join(cells) + " |")
+    for number, reason in enumerate(reasons, 1):
+        print(f"\n[{number}] {reason}")
 
 
 def show_added(results: Results) -> None:

@@ -43,6 +43,7 @@ def _convergence(results: Results, name: str) -> None:
         (_, norm), *_ = curve(rows, item, "residual_norm")
         ax.axhline(norm, color=BLACK, lw=1.2, ls=style, label=item)
     ax.set(xscale="symlog", yscale="log", xlabel="iteration", ylabel="residual norm")
+    ax.set_xlim(left=0)
     ax.legend(frameon=False)
     _save(figure, results, name)
 
@@ -62,7 +63,8 @@ def _time_ratio(results: Results, name: str) -> None:
 
 def _split(results: Results, name: str) -> None:
     parts = {a: results.read(f"{name}_a{a}") for a in (1, 2, 5, 10)}
-    parts = {a: rows for a, rows in parts.items() if rows}
+    # Not all solvers ran on all samples: lines are compared on the first.
+    parts = {a: [row for row in rows if row.seed == 0] for a, rows in parts.items() if rows}
     labels = {"test_mae": "test MAE", "train_mae": "train MAE", "seconds": "seconds"}
     figure, axes = plt.subplots(
         3, len(parts), figsize=(1.5 + 3 * len(parts), 8), layout="constrained", squeeze=False,

@@ -6,8 +6,8 @@
 Parts: table1 (10 runs), convergence, time_ratio, and split_narrow_a1 ... split_wide_a10
 (Split-and-Solve with M = 1000 and M = 10000 neurons, a the frequency of the target). A part
 that is finished is not run again, unless with other settings or ``--again``. About 25
-minutes on two cores and 4 GB of memory, most of it for M = 10000: by default there only
-for a = 5 and 10, few numbers of splits, and LSRN from 9 splits on. ``--full`` runs all,
+minutes on one core, less on two, and 4 GB of memory; most of it is for M = 10000, by default
+only for a = 5 and 10, few numbers of splits, and LSRN from 9 splits on. ``--full`` runs all,
 which takes about ten hours; ``--quick --output DIR`` all in a few seconds, on matrices too
 small to say anything.
 """
@@ -74,12 +74,12 @@ DEFAULT = Sizes(
     lsqr_iterations=2000,
     ratios=(1, 1.5, 2, 3, 5, 7.5, 10, 20),
     ratio_runs=3,
-    narrow=Splits(1000, FREQUENCIES, SOME, SOME, SOME, runs=5),
+    narrow=Splits(1000, FREQUENCIES, SOME, SOME, SOME, runs=3),
     wide=Splits(10_000, (5, 10), (1, 5, 9, 20), (9,), (9, 20), runs=1),
 )
 FULL = replace(
     DEFAULT,
-    narrow=Splits(1000, FREQUENCIES, ALL, ALL, ALL, runs=5),
+    narrow=Splits(1000, FREQUENCIES, ALL, ALL, ALL, runs=3),
     wide=Splits(10_000, FREQUENCIES, ALL, ALL, ALL, runs=1),
 )
 QUICK = Sizes(
