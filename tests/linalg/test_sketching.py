@@ -1,4 +1,4 @@
-"""A sketch is one random matrix, whatever the blocks, the order and the threads."""
+"""A sketch is one random matrix, whatever the blocks and their order."""
 
 import itertools
 
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solvenet.linalg import sketching
 from solvenet.linalg.sketching import SKETCHES, TILE, SparseSign
 from solvenet.reductions import SketchReduction
 
@@ -61,7 +60,7 @@ def test_coherent_rows_are_embedded(kind):
     spiked[:n] += np.eye(n)
     Q = np.linalg.qr(spiked)[0]
     s = np.linalg.svd(SKETCHES[kind](4 * n, N, seed=0).apply(Q), compute_uv=False)
-    assert 0.3 < s[-1]
+    assert s[-1] > 0.3
     assert s[0] < 1.7
 
 
@@ -76,16 +75,6 @@ def test_sampled_rows_miss_spikes():
 def test_all_rows_are_an_isometry():
     S = SKETCHES["rows"](N, N).apply(A)
     assert np.allclose(S.T @ S, A.T @ A, rtol=1e-13)
-
-
-@pytest.mark.parametrize("threads", ["1", "2", "5"])
-def test_threads_change_no_bit(monkeypatch, threads):
-    wide = np.random.default_rng(1).standard_normal((TILE, 200))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    expected = SparseSign(300, TILE).apply(wide)
-    monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    assert sketching.available_threads() == int(threads)
-    assert np.array_equal(SparseSign(300, TILE).apply(wide), expected)
 
 
 def test_sparse_sign_is_what_it_says():

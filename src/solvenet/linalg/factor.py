@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 
+NEARLY_ORTHONORMAL = 1e-2
+"""Columns whose inner products are this small need one step of Cholesky QR, not two."""
+
+NEARLY_DEPENDENT = 1e-6
+"""Distance of a unit column from the span of the others below which Cholesky QR fails."""
+
+
 def unit_reflector(vector: Array) -> Array:
     """Return u such that ``I - 2 u u'`` maps `vector` (not zero) onto the first axis."""
     u = vector / np.linalg.norm(vector)
@@ -50,6 +57,42 @@ def triangular_factor(A: Array) -> Array:
     R: Array = np.triu(factored[: min(A.shape)])
     R[np.diagonal(R) < 0] *= -1
     return R
+
+
+def orthonormal(Y: Array) -> tuple[Array, Array]:
+    """Return Q with orthonormal columns and upper triangular R, ``Q R = Y``.
+
+    Parameters
+    ----------
+    Y : array of shape (m, k), m >= k
+        Best in C order or in Fortran order; kept as it is.
+
+    Notes
+    -----
+    Cholesky QR, twice (once for columns that are nearly orthonormal), on columns scaled to
+    length one: ``4 m k**2`` flops in matrix products. Where the scaled columns are too
+    nearly dependent for it (condition beyond about 1e6), Householder QR, at half the speed.
+
+    References
+    ----------
+    Y. Yamamoto, Y. Nakatsukasa, Y. Yanagisawa, T. Fukaya (2015), ETNA 44, 306-326.
+    """
+    norms = np.linalg.norm(Y, axis=0)
+    if Y.shape[1] and norms.all() and np.isfinite(norms).all():
+        Q, R = np.array(Y / norms, order="F"), np.diag(norms)
+        for _ in range(2):
+            G = blas.dsyrk(1.0, Q, trans=1, lower=1)
+            nearly = float(np.abs(G - np.eye(len(G))).max()) < NEARLY_ORTHONORMAL
+            L, info = lapack.dpotrf(G, lower=1, clean=1)
+            if info != 0 or np.diagonal(L).min() < NEARLY_DEPENDENT:
+                break
+            Q = blas.dtrsm(1.0, L, Q, side=1, lower=1, trans_a=1, overwrite_b=1)
+            R = blas.dtrmm(1.0, L, R, lower=1, trans_a=1)
+            if nearly:
+                return Q, R
+        else:
+            return Q, R
+    return scipy.linalg.qr(Y, mode="economic", check_finite=False)  # type: ignore[no-any-return]
 
 
 def thin_svd(A: Array) -> tuple[Array, Array, Array]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.linalg
 
 from solvenet._random import stream
-from solvenet.linalg.factor import thin_svd
+from solvenet.linalg.factor import orthonormal, thin_svd
 from solvenet.linalg.products import multiply
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def leading_svd(A: Array, cutoff: float, *, seed: int = 0) -> tuple[Array, Array
     if Q is None:
         return thin_svd(A)
     # The projected matrix is short: the SVD of its triangular factor is cheaper still.
-    right, R = _orthonormal(multiply(A.T, Q))
+    right, R = orthonormal(multiply(Q.T, A).T)
     U, s, Vt = thin_svd(R.T)
     return multiply(Q, U), s, multiply(Vt, right.T)
 
@@ -84,12 +83,12 @@ def largest_singular_value(A: Array, *, steps: int = 8) -> float:
     if size == 0:
         return 0.0
     A = A / size
-    v = A[int(np.argmax(np.abs(A).max(axis=1)))]
+    v = A[[int(np.argmax(np.abs(A).max(axis=1)))]].T
     norm = 0.0
     for _ in range(steps):
-        w = A @ (v / np.linalg.norm(v))
+        w = multiply(A, v / np.linalg.norm(v))
         norm = float(np.linalg.norm(w))
-        v = A.T @ w
+        v = multiply(w.T, A).T
     return norm * size
 
 
@@ -103,12 +102,12 @@ def _range(A: Array, cutoff: float, *, seed: int) -> Array | None:
     while width > 0:
         Y = multiply(A, rng.standard_normal((A.shape[1], width)))
         Y -= multiply(Q, multiply(Q.T, Y))
-        new, R = _orthonormal(Y)
+        new, R = orthonormal(Y)
         diagonal = np.abs(np.diagonal(R))
         if Q.shape[1]:
             # The columns differ in size by many orders: only orthonormal ones can be
             # freed of what is left of the earlier directions.
-            new, _ = _orthonormal(new - multiply(Q, multiply(Q.T, new)))
+            new, _ = orthonormal(new - multiply(Q, multiply(Q.T, new)))
         largest = max(largest, float(diagonal.max(initial=0.0)))
         Q = np.hstack([Q, new])
         # One entry may be small by chance; ten in a row are not.
@@ -124,7 +123,3 @@ def _range(A: Array, cutoff: float, *, seed: int) -> Array | None:
         width = max(int(needed) - done, 10)
         width = min(width, limit - done)
     return None
-
-
-def _orthonormal(Y: Array) -> tuple[Array, Array]:
-    return scipy.linalg.qr(Y, mode="economic", overwrite_a=True, check_finite=False)  # type: ignore[no-any-return]

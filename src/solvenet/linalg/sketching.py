@@ -7,9 +7,7 @@ S, and sketches of disjoint rows add up to the sketch of their union.
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, final
 
@@ -26,14 +24,6 @@ if TYPE_CHECKING:
 
 TILE = 2048
 """Rows that share a random stream."""
-
-
-def available_threads() -> int:
-    """Return how many threads may run: what OMP_NUM_THREADS says, else the processors."""
-    wish = os.environ.get("OMP_NUM_THREADS", "")
-    if wish.isdecimal() and int(wish) > 0:
-        return int(wish)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Sketch(ABC):
@@ -105,8 +95,7 @@ class SparseSign(Sketch):
     Notes
     -----
     The rows of S are cut into as many sections as there are nonzeros, with one nonzero in
-    each. *Cost:* ``2 nonzeros n_rows n_cols`` flops, bound by memory traffic; threads share
-    the rows of the sketch, so that their number does not change a bit of the result.
+    each. *Cost:* ``2 nonzeros n_rows n_cols`` flops, bound by memory traffic.
 
     References
     ----------
@@ -136,25 +125,17 @@ class SparseSign(Sketch):
         ).tocsr()
         flat = np.ascontiguousarray(A, dtype=np.float64).ravel()
 
-        def add(low: int, high: int) -> None:
-            _sparsetools.csr_matvecs(
-                high - low,
-                len(A),
-                A.shape[1],
-                S.indptr[low : high + 1],
-                S.indices,
-                S.data,
-                flat,
-                SA[low:high].reshape(-1),
-            )
-
-        threads = available_threads() if flat.size > 2**17 else 1
-        cuts = np.arange(threads + 1) * self.n_sketch // threads
-        if threads == 1:
-            add(0, self.n_sketch)
-            return
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(add, cuts[:-1], cuts[1:]))
+        # One thread: those of the BLAS are still spinning after the product that made A.
+        _sparsetools.csr_matvecs(
+            self.n_sketch,
+            len(A),
+            A.shape[1],
+            S.indptr,
+            S.indices,
+            S.data,
+            flat,
+            SA.reshape(-1),
+        )
 
 
 class Gaussian(Sketch):

@@ -23,7 +23,7 @@ EXPLICIT_BYTES = 2**28
 FEW_COLUMNS = 200
 """Up to this many columns the small factor costs nothing, and one pass beats two."""
 
-TALL, VERY_TALL = 3, 30
+TALL, VERY_TALL = 3, 8
 """Rows a column from which two passes of products are faster than one of reflections:
 where a fixed cutoff keeps few directions, and where all are wanted."""
 
@@ -39,7 +39,7 @@ class Auto(Solver):
     2. A source that can be read once: QR.
     3. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
        falls at the smallest ridge that a Gram matrix resolves, the next rule.
-    4. More than 200 columns, and three times as many rows (thirty times where no number
+    4. More than 200 columns, and three times as many rows (eight times where no number
        says which directions may be left out): SWG.
     5. Anything else: QR.
 

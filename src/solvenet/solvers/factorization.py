@@ -13,7 +13,7 @@ from solvenet.linalg.factor import (
     symmetric_eigen,
     thin_svd,
 )
-from solvenet.linalg.leading import largest_singular_value, leading_svd
+from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.leave_one_out import (
     ExactRows,
     Filters,
@@ -293,15 +293,15 @@ def spectral_from_matrix(
     *,
     facts: ProblemFacts,
     resolution: float,
-    negligible: Callable[[float], float] | None = None,
+    negligible: Callable[[Array], float] | None = None,
 ) -> SpectralFactorization:
     """Return the spectral factorisation of a matrix (or its triangular factor) R.
 
     `C` holds the right-hand sides in the rows of R; `outside` the squared norms of what
-    was already left out of them. `negligible` maps the largest singular value to the share
-    of it below which directions may be left out; by default none is.
+    was already left out of them. `negligible` tells the relative cutoff below which
+    directions of a matrix may be left out; by default none is.
     """
-    cutoff = 0.0 if negligible is None else negligible(largest_singular_value(R))
+    cutoff = 0.0 if negligible is None else negligible(R)
     U, s, Vt = leading_svd(R, cutoff) if cutoff > 0 else thin_svd(R)
     projected = U.T @ C
     left = C - U @ projected

@@ -12,6 +12,7 @@ from solvenet._validation import check_auto_or_nonnegative, check_choice, check_
 from solvenet.blocks import RowBlocks, as_row_blocks
 from solvenet.blocks.planning import ROWS_TO_CHOOSE_BY
 from solvenet.errors import InvalidDataError
+from solvenet.linalg.leading import largest_singular_value
 from solvenet.linalg.rank import relative_cutoff
 
 if TYPE_CHECKING:
@@ -86,17 +87,18 @@ class Problem:
         index = counted[:: -(-len(counted) // rows_to_choose_by(self.A.shape[1]))]
         return index, w[index]
 
-    def negligible(self, s1: float) -> float:
-        """Return the share of s1 below which singular values cannot matter; 0 if any may.
+    def negligible(self, matrix: Array) -> float:
+        """Return the relative size below which singular values cannot matter; 0 if any may.
 
         Parameters
         ----------
-        s1 : float
-            The largest singular value, or an estimate.
+        matrix : array
+            A matrix with the largest singular value of A: only a ridge needs it.
         """
         if isinstance(self.alpha, str) or isinstance(self.rcond, str):
             return 0.0
         if self.alpha > 0:
+            s1 = largest_singular_value(matrix)
             return min(RIDGE_MARGIN * self.alpha**0.5 / s1, 0.1) if s1 > 0 else 0.0
         return self.cutoff()
 

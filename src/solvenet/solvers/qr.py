@@ -176,7 +176,7 @@ class PivotedQR(Solver):
         total = outside + np.einsum("ij,ij->j", C, C)
         Q, T, pivots = pivoted_triangle(R)
         diagonal = np.abs(np.diagonal(T))
-        cutoff = problem.negligible(float(diagonal[:1].max(initial=0.0)))
+        cutoff = problem.negligible(T)
         rank = max(numerical_rank(diagonal, cutoff), min(1, len(diagonal)))
         kept = np.empty((rank, n_cols))
         kept[:, pivots] = T[:rank]

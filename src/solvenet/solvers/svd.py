@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
-from solvenet.linalg.leading import largest_singular_value, leading_svd
+from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.leave_one_out import ExactRows
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
@@ -82,7 +82,7 @@ class SVD(Solver):
             reflector = unit_reflector(root)
             A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
         check_state(A)
-        cutoff = 0.0 if self.spectrum else problem.negligible(largest_singular_value(A))
+        cutoff = 0.0 if self.spectrum else problem.negligible(A)
         U, s, Vt = leading_svd(A, cutoff) if cutoff > 0 else thin_svd(A)
         projected = U.T @ B
         outside = B - U @ projected

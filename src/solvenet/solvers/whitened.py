@@ -18,7 +18,7 @@ import numpy as np
 from solvenet._random import stream
 from solvenet.linalg import krylov
 from solvenet.linalg.accuracy import column_norms
-from solvenet.linalg.leading import largest_singular_value, leading_svd
+from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.rank import EPS, numerical_rank
 from solvenet.linalg.sketching import Sketch
 from solvenet.reductions import ColumnMoments
@@ -246,7 +246,7 @@ def whiten(problem: Problem, n_sketch: int, make: MakeSketch) -> Whitened:
 def _kept(sketched: Array, problem: Problem) -> tuple[Array, Array, Array]:
     """Return the singular triplets of a sketch above the cutoff."""
     check_state(sketched)
-    cutoff = max(EPS, problem.negligible(largest_singular_value(sketched)))
+    cutoff = max(EPS, problem.negligible(sketched))
     U, s, Vt = leading_svd(sketched, cutoff)
     r = numerical_rank(s, cutoff)
     return U[:, :r], s[:r], Vt[:r]
