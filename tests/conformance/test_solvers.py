@@ -8,13 +8,15 @@ import pytest
 
 from solvenet.errors import IllConditionedWarning, SolvenetError, UnsupportedProblemError
 from solvenet.linalg.rank import EPS
-from solvenet.solvers import LSRN, SOLVERS, Needs, NormalEquations, SplitAndSolve
+from solvenet.solvers import LSRN, QR, SOLVERS, SVD, Needs, NormalEquations, SplitAndSolve
 from solvenet.solvers.split import TOLERANCE
 from solvenet.testing import excess, hard_matrices, reference_solution, row_sources
 
 HARD = {problem.name: problem for problem in hard_matrices()}
 CASES = {name: kind() for name, kind in SOLVERS.items()}
 CASES["normal, Cholesky"] = NormalEquations(spectrum=False)
+CASES["svd, no spectrum"] = SVD(spectrum=False)
+CASES["qr, no spectrum"] = QR(spectrum=False)
 CASES["split, lsqr"] = SplitAndSolve(accelerate="lsqr")
 CASES["lsrn, chebyshev"] = LSRN(inner="chebyshev")
 SOURCES = [

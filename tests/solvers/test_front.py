@@ -86,7 +86,9 @@ class TestAuto:
         [
             ((300, 240), {"rcond": 1e-8}, "SVD"),
             ((240, 300), {}, "SVD"),
-            ((1500, 240), {"rcond": 1e-8}, "SWG"),
+            ((1500, 240), {"rcond": 1e-8}, "QR"),
+            ((4000, 240), {"rcond": 1e-8}, "SWG"),
+            ((2400, 700), {"rcond": 1e-8}, "SWG"),
             ((1500, 240), {"rcond": 1e-15}, "QR"),
             ((1500, 240), {}, "QR"),
             ((1500, 240), {"alpha": 1e-9}, "QR"),
@@ -110,6 +112,19 @@ class TestAuto:
         assert found.solver == "QR"
         assert found.n_passes == 2
         assert "Gram matrix" in found.reason
+
+    def test_goes_on_when_swg_is_too_coarse(self):
+        """Rows enough for SWG, and no noise: the cutoff chosen is at the level of rounding."""
+        t = np.linspace(0, 1, 3000)
+        A = np.tanh(np.outer(t, np.linspace(-9, 9, 120)) + np.linspace(-4, 4, 120))
+        b = np.exp(t)
+        found = solve(A, b)
+        assert found.solver == "QR"
+        assert found.n_passes == 3
+        assert "level of rounding" in found.reason
+        noisy = solve(A, b + 1e-6 * RNG.standard_normal(3000))
+        assert noisy.solver == "SWG"
+        assert noisy.n_passes == 2
 
     def test_one_pass(self):
         found = solve(OnePassBlocks([TALL[:700], TALL[700:]], TALL.shape), B, rcond=1e-8)
@@ -200,7 +215,7 @@ class TestMemory:
     def test_plan_says_the_same(self):
         source = ArrayBlocks(TALL, rows_per_block=100)
         found = plan(source, B, rcond=1e-8)
-        assert found.peak_bytes == SWG().cost(1500, 240, 2).state_bytes + 2 * 8 * 100 * 240
+        assert found.peak_bytes == QR().cost(1500, 240, 2).state_bytes + 2 * 8 * 100 * 240
 
     def test_a_limit_too_small_is_refused_before_any_row_is_read(self):
         class Untouched(ArrayBlocks):

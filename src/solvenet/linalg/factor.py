@@ -105,6 +105,15 @@ def thin_svd(A: Array) -> tuple[Array, Array, Array]:
         )
 
 
+def least_norm(A: Array, B: Array, cutoff: float) -> tuple[Array, Array, int]:
+    """Return the truncated solution of least norm, the singular values and the rank.
+
+    LAPACK ``gelsd``: a bidiagonalisation, without the singular vectors.
+    """
+    X, _, rank, s = scipy.linalg.lstsq(A, B, cond=cutoff, lapack_driver="gelsd", check_finite=False)
+    return X, s, int(rank)
+
+
 def symmetric_eigen(G: Array) -> tuple[Array, Array]:
     """Return eigenvalues, descending and clipped at zero, and the eigenvectors of `G`."""
     values, vectors = scipy.linalg.eigh(G, check_finite=False, driver="evd")

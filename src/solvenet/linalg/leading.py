@@ -61,13 +61,23 @@ def leading_svd(A: Array, cutoff: float, *, seed: int = 0) -> tuple[Array, Array
     N. Halko, P.-G. Martinsson, J. A. Tropp (2011), SIAM Review 53, 217-288;
     P.-G. Martinsson, S. Voronin (2016), SIAM J. Sci. Comput. 38, S485-S507.
     """
-    m, n = A.shape
-    small = min(m, n)
-    if small <= SMALL or cutoff < FINEST_CUTOFF:
-        return thin_svd(A)
-    Q = _range(A, cutoff, seed=seed)
+    found = try_leading_svd(A, cutoff, seed=seed)
+    return thin_svd(A) if found is None else found
+
+
+def try_leading_svd(
+    A: Array, cutoff: float, *, smallest: int = SMALL, worthwhile: float = WORTHWHILE, seed: int = 0
+) -> tuple[Array, Array, Array] | None:
+    """Return what :func:`leading_svd` does, or None where it would not be faster.
+
+    That is for at most `smallest` rows or columns, and for more than a share of
+    `worthwhile` of the directions, which a look at a part of them tells.
+    """
+    if min(A.shape) <= smallest or cutoff < FINEST_CUTOFF:
+        return None
+    Q = _range(A, cutoff, worthwhile, seed=seed)
     if Q is None:
-        return thin_svd(A)
+        return None
     # The projected matrix is short: the SVD of its triangular factor is cheaper still.
     right, R = orthonormal(multiply(Q.T, A).T)
     U, s, Vt = thin_svd(R.T)
@@ -92,10 +102,10 @@ def largest_singular_value(A: Array, *, steps: int = 8) -> float:
     return norm * size
 
 
-def _range(A: Array, cutoff: float, *, seed: int) -> Array | None:
+def _range(A: Array, cutoff: float, worthwhile: float, *, seed: int) -> Array | None:
     """Return an orthonormal basis of what A maps to above the cutoff; None if that is wide."""
     rng = stream(seed, "range")
-    limit = int(WORTHWHILE * min(A.shape))
+    limit = int(worthwhile * min(A.shape))
     width = limit // 3
     Q = np.empty((A.shape[0], 0))
     largest = 0.0

@@ -107,11 +107,12 @@ def audit_solution(
         residual, gradient = _measure(problem, W, constant, factorization.facts.mean_A)
         gradient -= alpha * W
         normal = column_norms(gradient)
-        if isinstance(factorization, SpectralFactorization):
-            k = factorization.rank
+        spectral = factorization.spectral()
+        if spectral is not None:
+            k = spectral.rank
             backward = karlson_walden(
-                factorization.singular_values[:k],
-                factorization.right_vectors[:, :k],
+                spectral.singular_values[:k],
+                spectral.right_vectors[:, :k],
                 W,
                 gradient,
                 residual,
@@ -135,7 +136,6 @@ def audit_solution(
     if not asked_to_stop and (not stop.success or (notes and problem.alpha != "auto")):
         warnings.warn(f"{raw.solver}: {' '.join(notes)}", IllConditionedWarning, stacklevel=3)
     raw.seconds["audit"] = time.perf_counter() - start
-    spectral = factorization if isinstance(factorization, SpectralFactorization) else None
     return SolveResult(
         coef=W[:, 0] if one_target else W,
         intercept=(float(constant[0]) if one_target else constant)
@@ -146,8 +146,8 @@ def audit_solution(
         reason=raw.reason,
         alpha=alpha,
         rcond=raw.rcond,
-        rank=raw.rank if spectral is None else spectral.rank,
-        singular_values=None if spectral is None else spectral.singular_values,
+        rank=getattr(factorization, "rank", raw.rank),
+        singular_values=factorization.values(),
         residual_norm=residual,
         normal_residual_norm=normal,
         coef_norm=coef_norm,

@@ -10,6 +10,7 @@ from solvenet.linalg.leading import FINEST_CUTOFF
 from solvenet.linalg.rank import GRAM_RESOLUTION
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution
+from solvenet.solvers.least_norm import FEW_COLUMNS
 from solvenet.solvers.normal import NormalEquations
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.qr import QR
@@ -20,12 +21,15 @@ from solvenet.solvers.swg import SWG
 EXPLICIT_BYTES = 2**28
 """Largest matrix that is decomposed as a whole."""
 
-FEW_COLUMNS = 200
-"""Up to this many columns the small factor costs nothing, and one pass beats two."""
+FEWEST_COLUMNS = 100
+"""Up to this many columns one pass beats two."""
 
-TALL, VERY_TALL = 3, 8
+BLURRED = 1e-14
+"""Directions below this, relative to the largest, lose digits by the two products of SWG."""
+
+TALL, VERY_TALL, TALL_OF_FEW = 3, 8, 16
 """Rows a column from which two passes of products are faster than one of reflections:
-where a fixed cutoff keeps few directions, and where all are wanted."""
+where a fixed cutoff keeps few directions, where all are wanted, and for few columns."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,9 @@ class Auto(Solver):
     2. A source that can be read once: QR.
     3. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
        falls at the smallest ridge that a Gram matrix resolves, the next rule.
-    4. More than 200 columns, and three times as many rows (eight times where no number
-       says which directions may be left out): SWG.
+    4. More than 600 columns, and three times as many rows (eight times where no number
+       says which directions may be left out), or more than 100 columns and 16 times as
+       many rows: SWG. If the data then choose a cutoff below 1e-14, QR in a third pass.
     5. Anything else: QR.
 
     Notes
@@ -110,6 +115,12 @@ class Auto(Solver):
                 "leave-one-out asks for a ridge below the "
                 f"{GRAM_RESOLUTION:.0e} s1^2 that a Gram matrix resolves"
             )
+        if isinstance(solver, SWG) and problem.chooses and max(raw.rcond, raw.ratio**0.5) < BLURRED:
+            passes, spent = raw.n_passes, sum(raw.seconds.values())
+            raw = QR()._solve(problem)
+            raw.n_passes += passes
+            raw.seconds["second try" if "first try" in raw.seconds else "first try"] = spent
+            reason = "the data ask for directions at the level of rounding, which SWG blurs"
         raw.reason = reason
         return raw
 
@@ -127,6 +138,9 @@ def _accurate(problem: Problem) -> tuple[Solver, str]:
     """Return a solver of full accuracy for rows that can be read again."""
     n_rows, n_cols = problem.A.shape
     fixed = not problem.chooses and problem.alpha == 0 and problem.cutoff() >= FINEST_CUTOFF
-    if n_cols > FEW_COLUMNS and n_rows >= (TALL if fixed else VERY_TALL) * n_cols:
+    tall = TALL if fixed else VERY_TALL
+    if n_cols <= FEW_COLUMNS:
+        tall = TALL_OF_FEW
+    if n_cols > FEWEST_COLUMNS and n_rows >= tall * n_cols:
         return SWG(), "a tall matrix: two passes of products beat one of reflections"
     return QR(spectrum=False), "full accuracy without a ridge to rely on"

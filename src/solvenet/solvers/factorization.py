@@ -152,6 +152,14 @@ class Factorization(ABC):
     def frobenius(self) -> float:
         """Return ``||A||_F`` (centred, weighted), or an estimate of it."""
 
+    def values(self) -> Array | None:
+        """Return the singular values that are known, descending; None where none are."""
+        return None
+
+    def spectral(self) -> SpectralFactorization | None:
+        """Return the spectral form of the same solution, where there is one."""
+        return None
+
     def alpha(self, ratio: float) -> float:
         """Return the absolute ridge that belongs to `ratio`."""
         return ratio * self.largest**2
@@ -187,6 +195,14 @@ class SpectralFactorization(Factorization):
     outside: Array = field(repr=False)
     rank: int
     left: ExactRows | None = field(default=None, repr=False)
+
+    def values(self) -> Array | None:
+        """Return the singular values."""
+        return self.singular_values
+
+    def spectral(self) -> SpectralFactorization | None:
+        """Return itself."""
+        return self
 
     def truncated(self, rcond: float) -> SpectralFactorization:
         """Return the same factorisation with only the directions above ``rcond * s1``."""

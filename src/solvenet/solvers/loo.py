@@ -10,7 +10,7 @@ import numpy as np
 from solvenet.errors import UnsupportedProblemError
 from solvenet.linalg.leave_one_out import SMALLEST_COMPLEMENT
 from solvenet.linalg.regularization import SelectionCurve, pick, ratio_grid
-from solvenet.solvers.factorization import KeptRows, SpectralFactorization
+from solvenet.solvers.factorization import KeptRows
 from solvenet.solvers.problem import Problem, make_problem
 from solvenet.solvers.result import SolveResult
 
@@ -61,7 +61,7 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
     predictions = np.empty((n_rows, n_targets))
     leverages = np.empty(n_rows)
     factorization = result.factorization
-    spectral = factorization if isinstance(factorization, SpectralFactorization) else None
+    spectral = factorization.spectral()
     root = None if spectral is not None else result.covariance_root()
     ratios = np.array([factorization.ratio(result.alpha)])
     filters = None if spectral is None else spectral.filters(ratios)
@@ -104,8 +104,8 @@ def loo_curve(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> Se
     -----
     *Cost:* one pass, ``2 n_rows k (n_cols + 30 (1 + n_targets))`` flops for rank k.
     """
-    factorization = result.factorization
-    if not isinstance(factorization, SpectralFactorization):
+    factorization = result.factorization.spectral()
+    if factorization is None:
         msg = (
             f"{result.solver} kept no spectrum, which a leave-one-out curve needs. Use QR, "
             "SVD or NormalEquations(spectrum=True)."

@@ -18,6 +18,7 @@ from solvenet.solvers.factorization import (
     ProblemFacts,
     spectral_from_matrix,
 )
+from solvenet.solvers.least_norm import solve_at_cutoff
 from solvenet.solvers.passes import facts_of, reduce_rows
 from solvenet.solvers.problem import Problem, check_state
 from solvenet.solvers.result import StopReason
@@ -83,21 +84,14 @@ class QR(Solver):
         facts = facts_of(problem, total, mean_A, mean_B, kept)
         if ridge > 0:
             return _folded(R, C, outside, facts, ridge, seconds)
-        factorization = spectral_from_matrix(
-            R,
-            C,
-            outside,
-            facts=facts,
-            resolution=ORTHOGONAL_RESOLUTION,
-            negligible=None if self.spectrum else problem.negligible,
-        )
-        raw = solution_of(
-            problem,
-            factorization,
-            solver="QR",
-            reason="one pass at full accuracy",
-            n_passes=1,
-        )
+        reason = "one pass at full accuracy"
+        if not self.spectrum and not problem.chooses:
+            raw = solve_at_cutoff(problem, R, C, outside, facts, solver="QR", reason=reason)
+        else:
+            factorization = spectral_from_matrix(
+                R, C, outside, facts=facts, resolution=ORTHOGONAL_RESOLUTION
+            )
+            raw = solution_of(problem, factorization, solver="QR", reason=reason, n_passes=1)
         raw.seconds.update(seconds)
         return raw
 

@@ -16,11 +16,15 @@ from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.factorization import (
     spectral,
 )
+from solvenet.solvers.least_norm import solve_at_cutoff
 from solvenet.solvers.passes import facts_of, keep_rows
 from solvenet.solvers.problem import Problem, check_state
 
 if TYPE_CHECKING:
     pass
+
+
+EXPLICIT = "the explicit matrix was asked for"
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,10 @@ class SVD(Solver):
             reflector = unit_reflector(root)
             A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
         check_state(A)
+        if not self.spectrum and not problem.chooses and problem.alpha == 0:
+            none = np.zeros(B.shape[1])
+            facts = facts_of(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, None)
+            return solve_at_cutoff(problem, A, B, none, facts, solver="SVD", reason=EXPLICIT)
         cutoff = 0.0 if self.spectrum else problem.negligible(A)
         U, s, Vt = leading_svd(A, cutoff) if cutoff > 0 else thin_svd(A)
         projected = U.T @ B
@@ -111,6 +119,6 @@ class SVD(Solver):
             problem,
             factorization,
             solver="SVD",
-            reason="the explicit matrix was asked for",
+            reason=EXPLICIT,
             n_passes=1,
         )

@@ -79,7 +79,9 @@ class SWG(Solver):
     *Accuracy.* Truncating in the sketch costs a factor ``(1 + eta) / (1 - eta)`` on the
     cutoff, with eta about 0.7 the distortion of the sketch, which the margin of 1/4 makes
     good: what is finally cut are singular values of A itself. Forming ``A P`` explicitly
-    is backward stable; the implicit product of LSRN is not.
+    is backward stable; the implicit product of LSRN is not. Directions below about 1e-14
+    are blurred by the rounding of two products: where targets without noise ask for them,
+    the error is 1.3 to 4 times that of QR.
 
     *When not to use.* Rows that can be read once (QR); a ridge of at least 1e-14 of the
     squared norm (NormalEquations); fewer than three times as many rows as columns.
