@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from solvenet.linalg.factor import (
     symmetric_eigen,
     thin_svd,
 )
-from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.leave_one_out import (
     ExactRows,
     Filters,
@@ -309,16 +307,15 @@ def spectral_from_matrix(
     *,
     facts: ProblemFacts,
     resolution: float,
-    negligible: Callable[[Array], float] | None = None,
+    triplets: tuple[Array, Array, Array] | None = None,
 ) -> SpectralFactorization:
     """Return the spectral factorisation of a matrix (or its triangular factor) R.
 
     `C` holds the right-hand sides in the rows of R; `outside` the squared norms of what
-    was already left out of them. `negligible` tells the relative cutoff below which
-    directions of a matrix may be left out; by default none is.
+    was already left out of them. `triplets` are the singular vectors and values of
+    R, or the leading of them; by default all are computed.
     """
-    cutoff = 0.0 if negligible is None else negligible(R)
-    U, s, Vt = leading_svd(R, cutoff) if cutoff > 0 else thin_svd(R)
+    U, s, Vt = thin_svd(R) if triplets is None else triplets
     projected = U.T @ C
     left = C - U @ projected
     outside = outside + np.einsum("ij,ij->j", left, left)

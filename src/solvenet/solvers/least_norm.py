@@ -17,7 +17,6 @@ from solvenet.solvers.factorization import (
     Factorization,
     ProblemFacts,
     SpectralFactorization,
-    spectral,
     spectral_from_matrix,
 )
 from solvenet.solvers.problem import Problem
@@ -126,12 +125,8 @@ def solve_at_cutoff(
     cutoff = max(asked, finest_cutoff(ORTHOGONAL_RESOLUTION))
     found = try_leading_svd(matrix, cutoff, smallest=FEW_COLUMNS, worthwhile=WORTHWHILE)
     if found is not None:
-        U, s, Vt = found
-        projected = U.T @ C
-        left = C - U @ projected
-        outside = outside + np.einsum("ij,ij->j", left, left)
-        leading = spectral(
-            s, Vt.T, projected, outside, facts=facts, resolution=ORTHOGONAL_RESOLUTION
+        leading = spectral_from_matrix(
+            matrix, C, outside, facts=facts, resolution=ORTHOGONAL_RESOLUTION, triplets=found
         )
         return solution_of(problem, leading, solver=solver, reason=reason, n_passes=1)
     W, s, rank = least_norm(matrix, C, cutoff)

@@ -11,6 +11,7 @@ import numpy as np
 
 from solvenet._validation import check_choice, check_count, check_nonnegative
 from solvenet.errors import InvalidSettingError, UnsupportedProblemError
+from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION
 from solvenet.linalg.sketching import SKETCHES, RowSampling, Sketch
 from solvenet.reductions import ColumnMoments, SketchReduction
@@ -152,7 +153,7 @@ class SketchAndSolve(Solver):
             np.zeros(n_targets),
             facts=facts,
             resolution=ORTHOGONAL_RESOLUTION,
-            negligible=problem.negligible,
+            triplets=leading_svd(SA, problem.negligible(SA)),
         )
         raw = solution_of(
             problem,

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from solvenet.linalg.factor import reflect, thin_svd, unit_reflector
+from solvenet.linalg.factor import reflect, unit_reflector
 from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.leave_one_out import ExactRows
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.factorization import (
-    spectral,
+    spectral_from_matrix,
 )
 from solvenet.solvers.least_norm import solve_at_cutoff
 from solvenet.solvers.passes import facts_of, keep_rows
@@ -86,31 +86,23 @@ class SVD(Solver):
             reflector = unit_reflector(root)
             A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
         check_state(A)
-        if not self.spectrum and not problem.chooses and problem.alpha == 0:
-            none = np.zeros(B.shape[1])
-            facts = facts_of(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, None)
-            return solve_at_cutoff(problem, A, B, none, facts, solver="SVD", reason=EXPLICIT)
-        cutoff = 0.0 if self.spectrum else problem.negligible(A)
-        U, s, Vt = leading_svd(A, cutoff) if cutoff > 0 else thin_svd(A)
-        projected = U.T @ B
-        outside = B - U @ projected
+        none = np.zeros(B.shape[1])
         facts = facts_of(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept)
-        factorization = spectral(
-            s,
-            Vt.T,
-            projected,
-            np.einsum("ij,ij->j", outside, outside),
-            facts=facts,
-            resolution=ORTHOGONAL_RESOLUTION,
+        if not self.spectrum and not problem.chooses and problem.alpha == 0:
+            return solve_at_cutoff(problem, A, B, none, facts, solver="SVD", reason=EXPLICIT)
+        triplets = leading_svd(A, 0.0 if self.spectrum else problem.negligible(A))
+        factorization = spectral_from_matrix(
+            A, B, none, facts=facts, resolution=ORTHOGONAL_RESOLUTION, triplets=triplets
         )
         if kept is not None:
+            U = triplets[0]
             index, _ = problem.rows_to_keep()
             if reflector is not None:
                 U = reflect(reflector, np.concatenate([np.zeros((1, U.shape[1])), U]))
             left = ExactRows(
                 U[index] / root[index, None],
                 kept.B - mean_B,
-                projected,
+                factorization.projected,
                 facts.constant_leverage,
                 kept.weights,
             )
