@@ -114,6 +114,18 @@ def test_automatic_cutoff_with_noise():
     assert toy.error(result) < 1.3 * min(errors)
 
 
+def test_directions_at_the_level_of_rounding_are_left_to_qr():
+    """Without noise the data ask for all digits, which two products do not have."""
+    toy = TOYS[1]
+    result = SWG().solve(toy.A, toy.y, rcond="auto")
+    assert result.solver == "QR"
+    assert result.n_passes == 3
+    assert "level of rounding" in result.reason
+    assert toy.error(result) < 1.01 * toy.error(QR().solve(toy.A, toy.y, rcond="auto"))
+    fixed = SWG().solve(toy.A, toy.y, rcond=1e-15)
+    assert fixed.solver == "SWG"
+
+
 def test_leave_one_out_and_covariance_from_its_factorisation():
     toy = TOYS[10]
     y = toy.y + 1e-3 * np.random.default_rng(1).standard_normal(N)

@@ -24,9 +24,6 @@ EXPLICIT_BYTES = 2**28
 FEWEST_COLUMNS = 100
 """Up to this many columns one pass beats two."""
 
-BLURRED = 1e-14
-"""Directions below this, relative to the largest, lose digits by the two products of SWG."""
-
 TALL, VERY_TALL, TALL_OF_FEW = 3, 8, 16
 """Rows a column from which two passes of products are faster than one of reflections:
 where a fixed cutoff keeps few directions, where all are wanted, and for few columns."""
@@ -45,7 +42,7 @@ class Auto(Solver):
        falls at the smallest ridge that a Gram matrix resolves, the next rule.
     4. More than 600 columns, and three times as many rows (eight times where no number
        says which directions may be left out), or more than 100 columns and 16 times as
-       many rows: SWG. If the data then choose a cutoff below 1e-14, QR in a third pass.
+       many rows: SWG.
     5. Anything else: QR.
 
     Notes
@@ -115,13 +112,8 @@ class Auto(Solver):
                 "leave-one-out asks for a ridge below the "
                 f"{GRAM_RESOLUTION:.0e} s1^2 that a Gram matrix resolves"
             )
-        if isinstance(solver, SWG) and problem.chooses and max(raw.rcond, raw.ratio**0.5) < BLURRED:
-            passes, spent = raw.n_passes, sum(raw.seconds.values())
-            raw = QR()._solve(problem)
-            raw.n_passes += passes
-            raw.seconds["second try" if "first try" in raw.seconds else "first try"] = spent
-            reason = "the data ask for directions at the level of rounding, which SWG blurs"
-        raw.reason = reason
+        if not (isinstance(solver, SWG) and raw.solver != "SWG"):  # which says why itself
+            raw.reason = reason
         return raw
 
 

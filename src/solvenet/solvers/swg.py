@@ -46,6 +46,9 @@ WORST_WHITENING = 1e8
 """Condition number of the whitened Gram matrix beyond which the sketch has failed: that of
 directions at the level of rounding, which are kept where the cutoff is still open."""
 
+BLURRED = 1e-14
+"""Directions below this, relative to the largest, lose digits by the two products."""
+
 SHORT = 1e-8
 """Where the cutoff is still to be chosen, the first solution leaves directions below this."""
 
@@ -80,8 +83,8 @@ class SWG(Solver):
     cutoff, with eta about 0.7 the distortion of the sketch, which the margin of 1/4 makes
     good: what is finally cut are singular values of A itself. Forming ``A P`` explicitly
     is backward stable; the implicit product of LSRN is not. Directions below about 1e-14
-    are blurred by the rounding of two products: where targets without noise ask for them,
-    the error is 1.3 to 4 times that of QR.
+    are blurred by the rounding of two products, which would cost a factor of 1.3 to 4:
+    where the data choose a cutoff below that, QR takes over in a third pass.
 
     *When not to use.* Rows that can be read once (QR); a ridge of at least 1e-14 of the
     squared norm (NormalEquations); fewer than three times as many rows as columns.
@@ -128,10 +131,8 @@ class SWG(Solver):
         factorization = _second_pass(problem, whitening)
         second = time.perf_counter()
         if factorization is None:
-            raw = QR()._solve(problem)
-            raw.n_passes += 2
-            raw.reason = "the sketch of SWG missed directions of the matrix; QR misses none"
-            return raw
+            why = "the sketch of SWG missed directions of the matrix; QR misses none"
+            return _left_to_qr(problem, why, second - start)
         raw = solution_of(
             problem,
             factorization,
@@ -139,10 +140,22 @@ class SWG(Solver):
             reason="sketch, truncate, whiten, Gram: two passes of matrix products",
             n_passes=2,
         )
+        if problem.chooses and max(raw.rcond, raw.ratio**0.5) < BLURRED:
+            why = "the data ask for directions at the level of rounding, which SWG blurs"
+            return _left_to_qr(problem, why, time.perf_counter() - start)
         raw.seconds.update(
             {"sketch": sketched - start, "whitening": small - sketched, "Gram": second - small}
         )
         return raw
+
+
+def _left_to_qr(problem: Problem, reason: str, spent: float) -> RawSolution:
+    """Return the solution by QR, in a third pass."""
+    raw = QR()._solve(problem)
+    raw.n_passes += 2
+    raw.seconds["SWG"] = spent
+    raw.reason = reason
+    return raw
 
 
 @dataclass(frozen=True)
