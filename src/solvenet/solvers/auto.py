@@ -21,6 +21,9 @@ from solvenet.solvers.swg import SWG
 EXPLICIT_BYTES = 2**28
 """Largest matrix that is decomposed as a whole."""
 
+NEARLY_SQUARE = 1.3
+"""Rows a column up to which few columns at a fixed cutoff are not reduced to a triangle."""
+
 FEWEST_COLUMNS = 100
 """Up to this many columns one pass beats two."""
 
@@ -35,8 +38,9 @@ class Auto(Solver):
 
     The rules, in order:
 
-    1. At most twice as many rows as columns, and A within 256 MB (or the memory limit):
-       SVD of the explicit matrix, as far as the cutoff.
+    1. At most twice as many rows as columns (1.3 times for up to 600 columns and a fixed
+       cutoff), and A within 256 MB (or the memory limit): SVD of the explicit matrix, as
+       far as the cutoff.
     2. A source that can be read once: QR.
     3. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
        falls at the smallest ridge that a Gram matrix resolves, the next rule.
@@ -53,7 +57,7 @@ class Auto(Solver):
     --------
     >>> import numpy as np
     >>> from solvenet import Auto
-    >>> result = Auto().solve(np.ones((4, 3)), np.ones(4))
+    >>> result = Auto().solve(np.ones((3, 3)), np.ones(3))
     >>> result.solver, result.reason
     ('SVD', 'at most twice as many rows as columns, and the matrix fits into memory')
     """
@@ -68,7 +72,8 @@ class Auto(Solver):
     def choose(self, problem: Problem) -> tuple[Solver, str]:
         """Return the solver that is tried first, and the reason."""
         n_rows, n_cols = problem.A.shape
-        if n_rows <= 2 * n_cols and _explicit(problem):
+        quick = _fixed(problem) and n_cols <= FEW_COLUMNS
+        if n_rows <= (NEARLY_SQUARE if quick else 2) * n_cols and _explicit(problem):
             return SVD(spectrum=False), (
                 "at most twice as many rows as columns, and the matrix fits into memory"
             )
@@ -117,6 +122,11 @@ class Auto(Solver):
         return raw
 
 
+def _fixed(problem: Problem) -> bool:
+    """Tell whether the cutoff is a number, and there is no ridge."""
+    return not problem.chooses and problem.alpha == 0
+
+
 def _explicit(problem: Problem) -> bool:
     """Tell whether the matrix may be held, and decomposed, as a whole."""
     n_rows, n_cols = problem.A.shape
@@ -129,7 +139,7 @@ def _explicit(problem: Problem) -> bool:
 def _accurate(problem: Problem) -> tuple[Solver, str]:
     """Return a solver of full accuracy for rows that can be read again."""
     n_rows, n_cols = problem.A.shape
-    fixed = not problem.chooses and problem.alpha == 0 and problem.cutoff() >= FINEST_CUTOFF
+    fixed = _fixed(problem) and problem.cutoff() >= FINEST_CUTOFF
     tall = TALL if fixed else VERY_TALL
     if n_cols <= FEW_COLUMNS:
         tall = TALL_OF_FEW

@@ -10,6 +10,7 @@ import numpy as np
 
 from solvenet.linalg.factor import least_norm
 from solvenet.linalg.leading import try_leading_svd
+from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, condition_number, finest_cutoff
 from solvenet.linalg.regularization import SelectionCurve
 from solvenet.solvers.audit import RawSolution, solution_of
@@ -81,7 +82,7 @@ class LeastNormFactorization(Factorization):
 
     def residual_sumsq(self, ratio: float) -> Array:
         """Return the sum of squared residuals of each target."""
-        left = self.C - self.matrix @ self.W
+        left = self.C - multiply(self.matrix, self.W)
         total: Array = self.outside + np.einsum("ij,ij->j", left, left)
         return total
 
