@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from solvenet.errors import InvalidSettingError
 from solvenet.linalg import krylov
 from solvenet.linalg.accuracy import column_norms
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION
-from solvenet.linalg.sketching import SKETCHES, Gaussian, Sketch
+from solvenet.linalg.sketching import SKETCHES, TILE, Gaussian, Sketch
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.approximate import ApproximateSolution, History
 from solvenet.solvers.audit import RawSolution
@@ -71,7 +71,7 @@ class LSRN(Solver):
     factorisation of A; no other sketch was published), ``20 gamma n**3`` for its SVD, then
     ``2 log(tolerance / 2) / log(rank / (gamma n))`` iterations (96 for full rank) of one
     pass with ``4 m n q`` flops, two where A is wide; two passes to measure. Memory
-    ``8 (2 gamma n**2 + 4 m q)`` bytes and one block.
+    ``8 (6 n**2 + 6 m q)`` bytes, ``8 * 2048 gamma n`` for a tile of G, and two blocks.
 
     *Accuracy.* The product with N is implicit and the start is zero, so that the residual
     is wrong by about ``eps / rcond`` of the norm of B: below a cutoff of about 1e-10 that
@@ -109,9 +109,11 @@ class LSRN(Solver):
 
     def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
         """Return the flops, passes and memory of a solve, for full rank."""
-        return sketching_cost(
+        cost = sketching_cost(
             n_rows, n_cols, n_targets, self.gamma, self.gamma * n_cols, self.tolerance
         )
+        tile = int(8 * TILE * self.gamma * min(n_rows, n_cols))
+        return replace(cost, state_bytes=cost.state_bytes + tile)
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:
         """Refuse, before any row is read, what this solver cannot do."""

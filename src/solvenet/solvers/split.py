@@ -113,7 +113,8 @@ class SplitAndSolve(Solver):
         steps = self.sweeps + (0 if self.accelerate is None else self.iterations)
         passes = k * (2 * self.sweeps) + (0 if self.accelerate is None else k)
         products = 4.0 * n_rows * n_cols * n_targets * steps
-        basis = 0 if self.accelerate is None else 8 * n_rows * min(n_rows, n_cols)
+        # The parts, side by side, and what LSQR makes of them.
+        basis = 0 if self.accelerate is None else 3 * 8 * n_rows * min(n_rows, n_cols)
         state = inner.state_bytes + basis + 8 * n_targets * (4 * n_rows + 4 * n_cols)
         return Cost(k * self.sweeps * inner.flops + products, passes, state)
 

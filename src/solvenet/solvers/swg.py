@@ -14,7 +14,7 @@ from solvenet.linalg.factor import cholesky, cholesky_condition, triangular_solv
 from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
-from solvenet.linalg.sketching import SKETCHES
+from solvenet.linalg.sketching import SKETCHES, TILE
 from solvenet.reductions import CrossProducts, GramReduction
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
@@ -114,7 +114,10 @@ class SWG(Solver):
         """Return the flops, passes and memory of a solve, for a rank of half the columns."""
         n, rows = n_cols, min(n_rows, self.oversampling * n_cols)
         flops = 1.25 * n_rows * n**2 + 8.0 * n_rows * n + 2 * rows * n**2 + 10.0 * n**3
-        return Cost(flops, 2, int(8 * n * ((2 * rows + n_targets) + 3 * (rows + n))))
+        numbers = n * (5 * rows + 3 * n + n_targets)
+        if self.sketch != "sparse_sign":
+            numbers += 2 * TILE * max(rows, n)  # a tile of the random matrix, or transformed
+        return Cost(flops, 2, int(8 * numbers))
 
     def _solve(self, problem: Problem) -> RawSolution:
         check_choice("sketch", self.sketch, sorted(set(SKETCHES) - {"rows"}))
