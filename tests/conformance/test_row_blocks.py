@@ -78,6 +78,33 @@ def test_rows_come_in_order_and_once(kind, wrapper):
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "one pass"])
+def test_a_range_of_rows_is_a_source_of_its_own(kind, wrapper):
+    wrap, expected = WRAPPERS[wrapper]
+    with row_sources(A) as sources:
+        source = wrap(sources[kind])
+        for start, stop in [(0, 103), (0, 1), (40, 103), (17, 64)]:
+            part = source.between(start, stop)
+            assert part.shape == (stop - start, expected.shape[1])
+            assert np.allclose(part.to_array(), expected[start:stop], rtol=1e-15)
+            again = part.between(0, part.shape[0])
+            assert np.array_equal(again.to_array(), part.to_array())
+        for start, stop in [(5, 5), (-1, 3), (100, 104)]:
+            with pytest.raises(InvalidDataError, match="of a matrix of 103 rows"):
+                source.between(start, stop)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "one pass"])
+def test_identity_tells_other_data_apart(kind):
+    changed = A.copy()
+    changed[60, 3] += 1e-9
+    with row_sources(A) as sources, row_sources(A) as again, row_sources(changed) as others:
+        assert sources[kind].identity() == again[kind].identity() != others[kind].identity()
+        fewer = sources[kind].between(0, 50)
+        assert fewer.identity() != sources[kind].identity()
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "one pass"])
 def test_products(kind, wrapper):
     """Products equal those of the array, and <A u, v> = <u, A' v>."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,44 @@ class RowBlocks(ABC):
             )
             raise MemoryLimitError(msg)
 
+    def between(self, start: int, stop: int) -> RowBlocks:
+        """Return the rows from `start` up to `stop` as row blocks of their own.
+
+        They are numbered from zero. Sources that can begin anywhere read these rows alone;
+        any other reads those before them as well and drops them.
+
+        Parameters
+        ----------
+        start, stop : int
+            Row numbers, ``0 <= start < stop <= n_rows``.
+        """
+        return Between(self, *self.check_range(start, stop))
+
+    def check_range(self, start: int, stop: int) -> tuple[int, int]:
+        """Return the range if it holds rows, at least one."""
+        if not 0 <= start < stop <= self.shape[0]:
+            msg = f"Rows {start} to {stop} were asked for of a matrix of {self.shape[0]} rows."
+            raise InvalidDataError(msg)
+        return int(start), int(stop)
+
+    def cuts(self) -> Array | None:
+        """Return the row numbers at which :meth:`between` may begin or end at no cost.
+
+        Ascending, the first 0 and the last ``n_rows``: limits of row groups or chunks. None
+        where that is any row.
+        """
+        return None
+
+    def identity(self) -> str:
+        """Return a text that is equal for equal data and differs for other data.
+
+        What a checkpoint is checked by. One pass, where the source does not know better.
+        """
+        digest = hashlib.blake2b(f"{self.shape} {self.dtype.str}".encode(), digest_size=16)
+        for _, block in self.stream():
+            digest.update(np.ascontiguousarray(block).data)
+        return digest.hexdigest()
+
     def columns(self, index: Array) -> RowBlocks:
         """Return some of the columns, in the order of `index`, as row blocks of their own.
 
@@ -199,7 +238,44 @@ class Columns(RowBlocks):
         """Return some of these columns: sliced once, not twice."""
         return self._source.columns(self._index[self.check_columns(index)])
 
+    def between(self, start: int, stop: int) -> RowBlocks:
+        """Return these columns of some rows."""
+        return Columns(self._source.between(*self.check_range(start, stop)), self._index)
+
+    def cuts(self) -> Array | None:
+        """Return those of the source."""
+        return self._source.cuts()
+
     def weight_norms(self) -> Array | None:
         """Return those of these columns, where the source knows them."""
         norms = self._source.weight_norms()
         return None if norms is None else norms[self._index]
+
+
+class Between(RowBlocks):
+    """Consecutive rows of a source that can only be read from its beginning.
+
+    Made by :meth:`RowBlocks.between`, which knows of better ways for most sources.
+    """
+
+    def __init__(self, source: RowBlocks, start: int, stop: int) -> None:
+        self.shape = (stop - start, source.shape[1])
+        self.dtype = source.dtype
+        self.n_passes = source.n_passes
+        self.rows_per_block = source.rows_per_block
+        self.fresh = source.fresh
+        self._source, self._start, self._stop = source, start, stop
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)``, numbered from the first of these rows."""
+        for rows, block in self._source.blocks():
+            low, high = max(rows.start, self._start), min(rows.stop, self._stop)
+            if low < high:
+                here = slice(low - self._start, high - self._start)
+                yield here, block[low - rows.start : high - rows.start]
+            if rows.stop >= self._stop:
+                return
+
+    def weight_norms(self) -> Array | None:
+        """Return those of the source."""
+        return self._source.weight_norms()

@@ -63,6 +63,11 @@ class ArrayBlocks(RowBlocks):
             rows = slice(start, min(start + self.rows_per_block, self.shape[0]))
             yield rows, np.asarray(self._array[rows], dtype=self.dtype)
 
+    def between(self, start: int, stop: int) -> RowBlocks:
+        """Return some rows; the slice of an array that is held is a view."""
+        start, stop = self.check_range(start, stop)
+        return ArrayBlocks(self._array[start:stop], rows_per_block=self.rows_per_block)
+
 
 def as_row_blocks(A: Any, *, rows_per_block: int | None = None) -> RowBlocks:
     """Return `A` as row blocks: itself, or those of an array or a SciPy LinearOperator."""

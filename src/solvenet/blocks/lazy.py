@@ -36,6 +36,19 @@ class _Derived(RowBlocks):
     def _change(self, rows: slice, block: Array) -> Array:
         """Return what becomes of one block of the source."""
 
+    @abstractmethod
+    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+        """Return what becomes of some rows of the source."""
+
+    def between(self, start: int, stop: int) -> RowBlocks:
+        """Return some rows: chosen first, changed afterwards."""
+        start, stop = self.check_range(start, stop)
+        return self._with(self._source.between(start, stop), slice(start, stop))
+
+    def cuts(self) -> Array | None:
+        """Return those of the source."""
+        return self._source.cuts()
+
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)`` of the changed matrix."""
         for rows, block in self._source.blocks():
@@ -122,6 +135,11 @@ class MappedBlocks(_Derived):
         norms: Array | None = None if known is None else known()
         return norms
 
+    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+        return MappedBlocks(
+            source, self._function, self.shape[1], dtype=self.dtype.type, into=self._into
+        )
+
     def _change(self, rows: slice, block: Array) -> Array:
         out = np.asarray(self._function(block), dtype=self.dtype)
         return out.copy() if np.may_share_memory(out, block) else out
@@ -144,6 +162,9 @@ class WithIntercept(_Derived):
     def __init__(self, source: RowBlocks) -> None:
         super().__init__(source, source.shape[1] + 1, source.dtype)
 
+    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+        return WithIntercept(source)
+
     def _change(self, rows: slice, block: Array) -> Array:
         return np.concatenate([np.ones((len(block), 1), self.dtype), block], axis=1)
 
@@ -161,6 +182,9 @@ class Centered(_SameColumns):
     def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
         return Centered(source, self._mean[index] if self._mean.ndim else self._mean)
 
+    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+        return Centered(source, self._mean)
+
 
 class Scaled(_SameColumns):
     """``A * factor``, with one number a column."""
@@ -174,6 +198,9 @@ class Scaled(_SameColumns):
 
     def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
         return Scaled(source, self._factor[index] if self._factor.ndim else self._factor)
+
+    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+        return Scaled(source, self._factor)
 
 
 class Weighted(_SameColumns):
@@ -196,6 +223,9 @@ class Weighted(_SameColumns):
 
     def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
         return Weighted(source, self._weights)
+
+    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+        return Weighted(source, self._weights[rows])
 
 
 class OnePassBlocks(RowBlocks):
