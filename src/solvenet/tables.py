@@ -13,7 +13,7 @@ import numpy as np
 from solvenet._files import write_atomically
 from solvenet._validation import import_optional
 from solvenet.errors import InvalidDataError
-from solvenet.estimators.columns import columns_of, unknown_columns
+from solvenet.sources.columns import columns_of, unknown_columns
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

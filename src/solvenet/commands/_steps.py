@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from solvenet.errors import SolvenetWarning
-from solvenet.estimators.columns import columns_of
+from solvenet.sources.columns import columns_of
 from solvenet.report import Stage
 from solvenet.tables import read_table
 

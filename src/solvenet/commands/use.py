@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from solvenet.commands._steps import is_path, read_any, writable
 from solvenet.errors import InvalidDataError, InvalidSettingError
-from solvenet.estimators.columns import unknown_columns
+from solvenet.sources.columns import unknown_columns
 from solvenet.estimators.encoding import numbers_of
 from solvenet.estimators.tables import TableEncoder
 from solvenet.persistence import load

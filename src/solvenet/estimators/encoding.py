@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet.errors import InvalidDataError
-from solvenet.estimators.columns import is_missing, missing_rows
+from solvenet.sources.columns import is_missing, missing_rows
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

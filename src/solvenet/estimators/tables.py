@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from solvenet._validation import check_count
 from solvenet.errors import InvalidDataError, ModelFileError
-from solvenet.estimators.columns import columns_of, is_named, unknown_columns
+from solvenet.sources.columns import columns_of, is_named, unknown_columns
 from solvenet.estimators.encoding import LevelColumn, NumberColumn, column_from, learn_column
 
 if TYPE_CHECKING:

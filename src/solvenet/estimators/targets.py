@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.errors import InvalidDataError
-from solvenet.estimators.columns import missing_rows, unknown_columns
+from solvenet.sources.columns import missing_rows, unknown_columns
 from solvenet.estimators.encoding import is_numeric, numbers_of
 
 if TYPE_CHECKING:

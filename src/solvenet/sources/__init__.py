@@ -1,0 +1,1 @@
+"""Where rows come from, when they are not an array in memory."""
