@@ -7,14 +7,14 @@ import secrets
 from pathlib import Path
 
 
-def write_atomically(path: str | os.PathLike[str], payload: bytes) -> None:
+def write_atomically(path: str | os.PathLike[str], payload: bytes | memoryview) -> None:
     """Write a file so that no failure leaves it half-written.
 
     Parameters
     ----------
     path : path-like
         The file; replaced if it exists. A link is followed.
-    payload : bytes
+    payload : bytes or memoryview
         Its whole content.
 
     Raises

@@ -33,6 +33,14 @@ class ModelFileError(SolvenetError, ValueError):
     """A model file is truncated, altered, hostile or of another version."""
 
 
+class EngineError(SolvenetError, RuntimeError):
+    """Workers or their scheduler are gone, or a part of the work killed its workers."""
+
+
+class CheckpointError(SolvenetError, ValueError):
+    """A checkpoint is damaged, or belongs to other data or settings."""
+
+
 class MissingExtraError(SolvenetError, ImportError):
     """An optional package is needed and not installed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,7 +175,7 @@ def grow_network(
         basis.forget()
     hidden = HiddenMap(inputs, LayeredMap((_joined(layers[:best]),)))
     source = MappedBlocks(as_row_blocks(X), hidden, hidden.n_features_out, into=True)
-    problem = replace(problem, A=source)
+    problem = problem.with_matrix(source)
     raw = restricted_solution(
         problem,
         basis.factorization(),

@@ -12,19 +12,31 @@ from solvenet.blocks.lazy import (
 )
 from solvenet.blocks.operators import OperatorBlocks
 from solvenet.blocks.planning import FeaturePlan, plan_features, rows_per_block
+from solvenet.blocks.records import (
+    HeldRecords,
+    MappedRecords,
+    Records,
+    SplitRecords,
+    ZippedRecords,
+)
 
 __all__ = [
     "ArrayBlocks",
     "Centered",
     "Columns",
     "FeaturePlan",
+    "HeldRecords",
     "MappedBlocks",
+    "MappedRecords",
     "OnePassBlocks",
     "OperatorBlocks",
+    "Records",
     "RowBlocks",
     "Scaled",
+    "SplitRecords",
     "Weighted",
     "WithIntercept",
+    "ZippedRecords",
     "as_row_blocks",
     "plan_features",
     "rows_per_block",

@@ -107,17 +107,10 @@ class SparseSign(Sketch):
     def __init__(self, n_sketch: int, n_rows: int, *, seed: int = 0, nonzeros: int = 4) -> None:
         super().__init__(n_sketch, n_rows, seed=seed)
         self.nonzeros = min(check_count("nonzeros", nonzeros), n_sketch)
-        self._tile = lru_cache(maxsize=2)(self._make_tile)
-
-    def _make_tile(self, tile: int) -> tuple[Array, Array]:
-        rng = stream(self.seed, "sparse sign", tile)
-        ends = np.arange(self.nonzeros + 1) * self.n_sketch // self.nonzeros
-        places = rng.integers(ends[:-1], ends[1:], (TILE, self.nonzeros), dtype=np.int32)
-        signs = 2.0 * rng.integers(0, 2, (TILE, self.nonzeros), dtype=np.int8) - 1.0
-        return places, signs / np.sqrt(self.nonzeros)
 
     def _add_tile(self, SA: Array, A: Array, tile: int, inside: slice, scale: Array | None) -> None:
-        places, values = (x[inside] for x in self._tile(tile))
+        made = _sparse_signs(self.seed, tile, self.n_sketch, self.nonzeros)
+        places, values = (x[inside] for x in made)
         values = _scaled(values, scale)
         S = sp.csc_array(
             (values.ravel(), places.ravel(), np.arange(0, places.size + 1, self.nonzeros)),
@@ -136,6 +129,16 @@ class SparseSign(Sketch):
             flat,
             SA.reshape(-1),
         )
+
+
+@lru_cache(maxsize=16)  # a tile comes in several blocks
+def _sparse_signs(seed: int, tile: int, n_sketch: int, nonzeros: int) -> tuple[Array, Array]:
+    """Return the places and values of the nonzeros of a tile, shape (2048, nonzeros)."""
+    rng = stream(seed, "sparse sign", tile)
+    ends = np.arange(nonzeros + 1) * n_sketch // nonzeros
+    places = rng.integers(ends[:-1], ends[1:], (TILE, nonzeros), dtype=np.int32)
+    signs = 2.0 * rng.integers(0, 2, (TILE, nonzeros), dtype=np.int8) - 1.0
+    return places, signs / np.sqrt(nonzeros)
 
 
 class Gaussian(Sketch):

@@ -23,9 +23,6 @@ class QRReduction(Reduction):
     center : bool
         Whether a column of ones stands before A. The rows of R below its first one then
         are the factor of the centred matrices: one pass, no means needed beforehand.
-    ridge : float, default=0.0
-        The fold starts from ``sqrt(ridge) I`` under the columns of A, which makes R that of
-        the ridge problem at no cost. Of reductions that are to be merged, one has it.
 
     Notes
     -----
@@ -39,13 +36,11 @@ class QRReduction(Reduction):
     A206-A239, https://doi.org/10.1137/080731992
     """
 
-    def __init__(self, n_cols: int, n_targets: int, *, center: bool, ridge: float = 0.0) -> None:
+    def __init__(self, n_cols: int, n_targets: int, *, center: bool) -> None:
         self._lead = int(center)
         self._n_cols = n_cols
         self._width = self._lead + n_cols + n_targets
-        self._factor = np.zeros((n_cols if ridge > 0 else 0, self._width))
-        if ridge > 0:
-            self._factor[:, self._lead : self._lead + n_cols] = np.sqrt(ridge) * np.eye(n_cols)
+        self._factor = np.zeros((0, self._width))
         self._waiting: list[Array] = []
         self._n_waiting = 0
         self.weight = 0.0
@@ -77,6 +72,19 @@ class QRReduction(Reduction):
         self._add(other._factor.copy())
         for rows in other._waiting:
             self._add(rows.copy())
+
+    def add_ridge(self, alpha: float) -> None:
+        """Add ``sqrt(alpha) I`` under the columns of A, which makes R that of the ridge problem.
+
+        Once, to the summary of all rows.
+        """
+        below = np.zeros((self._n_cols, self._width), order="F")
+        below[:, self._lead : self._lead + self._n_cols] = np.sqrt(alpha) * np.eye(self._n_cols)
+        self._add(below)
+
+    def compact(self) -> None:
+        """Factor the rows that wait."""
+        self._fold()
 
     def _add(self, rows: Array) -> None:
         self._waiting.append(rows)

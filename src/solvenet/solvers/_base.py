@@ -11,8 +11,10 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from solvenet._validation import check_choice
+from solvenet.engine import Run
 from solvenet.errors import UnsupportedProblemError
 from solvenet.solvers.audit import RawSolution, audit_solution
+from solvenet.solvers.factorization import KeptRows
 from solvenet.solvers.problem import Problem, make_problem
 from solvenet.solvers.result import SolveResult
 
@@ -87,18 +89,19 @@ class Solver(ABC):
         intercept: bool = False,
         weights: Any = None,
         memory_limit: int | None = None,
-        choose_by: tuple[Any, Any] | None = None,
+        choose_by: KeptRows | tuple[Any, Any] | None = None,
         criterion: str | None = None,
         start: Any = None,
         audit: str = "auto",
+        run: Run | None = None,
     ) -> SolveResult:
         """Solve ``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``.
 
         Parameters
         ----------
-        A : RowBlocks or array-like of shape (n_rows, n_cols)
-            The matrix; any source of row blocks.
-        B : array-like of shape (n_rows,) or (n_rows, n_targets)
+        A : RowBlocks, Records or array-like of shape (n_rows, n_cols)
+            The matrix; any source of row blocks. Records bring B and the weights.
+        B : array-like of shape (n_rows,) or (n_rows, n_targets), or None
             Right-hand sides.
         alpha : float or "auto", default=0.0
             Ridge parameter; multiplies ``||W||^2``, with no hidden ``1 / n_rows``.
@@ -112,9 +115,9 @@ class Solver(ABC):
             Non-negative weights; an integer weight equals as many repetitions.
         memory_limit : int, optional
             Bytes allowed for an explicit matrix, for solvers that need one.
-        choose_by : tuple of (index, weights), optional
+        choose_by : tuple of (index, weights) or KeptRows, optional
             Rows whose exact leave-one-out errors choose what is ``"auto"``, and their
-            weights. By default up to 2000 rows, evenly spaced.
+            weights: their numbers, or themselves. By default up to 2000 rows, evenly spaced.
         criterion : {"loo", "gcv"}, optional
             What chooses: exact leave-one-out errors of some rows, or generalised
             cross-validation over all of them. By default leave-one-out for alpha and
@@ -126,6 +129,8 @@ class Solver(ABC):
             ``"full"`` measures the residual and the normal residual by one more pass;
             ``"auto"`` does so only where the factorisation does not give the residual
             to full accuracy and the source can be read again.
+        run : Run, optional
+            Engine and checkpoint of the passes; see :class:`solvenet.engine.Run`.
 
         Returns
         -------
@@ -143,14 +148,15 @@ class Solver(ABC):
             passes.
         """
         problem = make_problem(
-            A, B, alpha, rcond, intercept, weights, memory_limit, choose_by, start, criterion
+            A, B, alpha, rcond, intercept, weights, memory_limit, choose_by, start, criterion, run
         )
         check_choice("audit", audit, ("auto", "full", "skip"))
         self.check(problem, audit=audit)
         start = time.perf_counter()
         raw = self._solve(problem)
         raw.seconds.setdefault("solve", time.perf_counter() - start - sum(raw.seconds.values()))
-        return audit_solution(problem, raw, audit, one_target=np.ndim(B) == 1)
+        one_target = B is not None and np.ndim(B) == 1
+        return audit_solution(problem, raw, audit, one_target=one_target)
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:
         """Refuse, before any row is read, what this solver cannot do."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,11 @@ import numpy as np
 from solvenet.errors import IllConditionedWarning
 from solvenet.linalg.accuracy import column_norms, karlson_walden, stewart
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION, finest_cutoff, numerical_rank
+from solvenet.reductions import Reduction
 from solvenet.solvers.approximate import History
 from solvenet.solvers.factorization import Factorization, SpectralFactorization
+from solvenet.solvers.operator import ProblemOperator
+from solvenet.solvers.passes import one_pass
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.result import SolveResult, StopReason
 
@@ -165,17 +169,64 @@ def audit_solution(
 
 def _measure(problem: Problem, W: Array, constant: Array, mean_A: Array) -> tuple[Array, Array]:
     """Return ``||B - A W - b||`` and ``A' (B - A W - b)`` (weighted, centred): one pass."""
+    if not problem.intercept:
+        constant = 0.0 * constant
     if problem.A.has_products:
-        left = problem.B - problem.A.matmat(W) - (constant if problem.intercept else 0.0)
-        weighted = left if problem.weights is None else left * problem.weights[:, None]
-        gradient = problem.A.rmatmat(weighted) - np.outer(mean_A, weighted.sum(axis=0))
-        return np.sqrt(np.einsum("ij,ij->j", left, weighted)), gradient
-    sumsq = np.zeros(W.shape[1])
-    gradient = np.zeros(W.shape)
-    for _, block, targets, weights in problem.blocks():
-        left = targets - block @ W - (constant if problem.intercept else 0.0)
+        operator = ProblemOperator(problem, mean_A=mean_A)
+        R, gradient = operator.step(W, operator.B)
+        return column_norms(R), -gradient
+    make = partial(ResidualReduction, W, constant)
+    left = one_pass(problem, make, name="audit", keep=False).inner
+    assert isinstance(left, ResidualReduction)
+    return np.sqrt(left.sumsq), left.gradient - np.outer(mean_A, left.sums)
+
+
+class ResidualReduction(Reduction):
+    """Residual of a solution and its gradient.
+
+    Parameters
+    ----------
+    W : array of shape (n_cols, n_targets)
+        The solution.
+    constant : array of shape (n_targets,)
+        Its intercept.
+
+    Attributes
+    ----------
+    sumsq, sums : array of shape (n_targets,)
+        Weighted squares, and weighted sums, of ``B - A W - constant``.
+    gradient : array of shape (n_cols, n_targets)
+        ``A'`` times it, weighted.
+    """
+
+    def __init__(self, W: Array, constant: Array) -> None:
+        self.W, self.constant = W, constant
+        self.sumsq, self.sums = np.zeros(W.shape[1]), np.zeros(W.shape[1])
+        self.gradient = np.zeros(W.shape)
+
+    def update(
+        self,
+        A: Array,
+        B: Array,
+        weights: Array | None = None,
+        *,
+        start: int = 0,
+        overwrite: bool = False,
+    ) -> None:
+        """Add rows."""
+        left = B - A @ self.W - self.constant
         weighted = left if weights is None else left * weights[:, None]
-        sumsq += np.einsum("ij,ij->j", left, weighted)
-        gradient += block.T @ weighted
-        gradient -= np.outer(mean_A, weighted.sum(axis=0))
-    return np.sqrt(sumsq), gradient
+        self.sumsq += np.einsum("ij,ij->j", left, weighted)
+        self.sums += weighted.sum(axis=0)
+        self.gradient += A.T @ weighted
+
+    def merge(self, other: ResidualReduction) -> None:
+        """Add the rows of `other`."""
+        self.sumsq += other.sumsq
+        self.sums += other.sums
+        self.gradient += other.gradient
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state."""
+        return 2 * self.W.nbytes

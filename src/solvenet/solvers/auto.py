@@ -91,7 +91,7 @@ class Auto(Solver):
         if problem.memory_limit is None:
             return
         solver, _ = self.choose(problem)
-        shape = (*problem.A.shape, problem.B.shape[1])
+        shape = (*problem.A.shape, problem.n_targets)
         needed = solver.cost(*shape).state_bytes
         if needed > problem.memory_limit:
             least = NormalEquations().cost(*shape).state_bytes
@@ -132,7 +132,7 @@ def _explicit(problem: Problem) -> bool:
     n_rows, n_cols = problem.A.shape
     if 8 * n_rows * n_cols > EXPLICIT_BYTES:
         return False
-    needed = SVD().cost(n_rows, n_cols, problem.B.shape[1]).state_bytes
+    needed = SVD().cost(n_rows, n_cols, problem.n_targets).state_bytes
     return problem.memory_limit is None or needed <= problem.memory_limit
 
 

@@ -173,6 +173,9 @@ class DeflatedSplit(Solver):
         rows = None
         if problem.chooses:
             index, weights = problem.rows_to_keep()
+            if weights is None:
+                w = problem.weights
+                weights = np.ones(len(index)) if w is None else w[index]
             rows = (index, problem.B[index], weights)
         factorization = basis.factorization(n_cols=problem.A.shape[1], rows=rows)
         name, reason = type(self).__name__, f"{basis.n_parts} parts of the columns, deflated"

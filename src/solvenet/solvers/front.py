@@ -203,7 +203,7 @@ def plan(
     if isinstance(chosen, Auto):
         chosen, reason = chosen.choose(problem)
     n_rows, n_cols = problem.A.shape
-    cost = chosen.cost(n_rows, n_cols, problem.B.shape[1])
+    cost = chosen.cost(n_rows, n_cols, problem.n_targets)
     return Plan(
         type(chosen).__name__,
         reason,

@@ -262,7 +262,7 @@ def starting_point(problem: Problem) -> Array:
     """Return the first guess, zero where none was given."""
     if problem.start is not None:
         return problem.start
-    return np.zeros((problem.A.shape[1], problem.B.shape[1]))
+    return np.zeros((problem.A.shape[1], problem.n_targets))
 
 
 def checked(operator: ProblemOperator) -> krylov.Step:

@@ -57,7 +57,7 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
     ``2 n_rows n_cols k`` flops.
     """
     problem = make_problem(A, B, 0.0, None, False, weights, None)
-    n_rows, n_targets = problem.B.shape
+    n_rows, n_targets = problem.A.shape[0], problem.n_targets
     predictions = np.empty((n_rows, n_targets))
     leverages = np.empty(n_rows)
     factorization = result.factorization
@@ -123,4 +123,4 @@ def loo_curve(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -> Se
         importance.append(w)
     scores, chosen = pick(np.concatenate(squares), np.concatenate(importance))
     values = factorization.alpha(1.0) * ratios
-    return SelectionCurve("alpha", values, scores, chosen, len(problem.B))
+    return SelectionCurve("alpha", values, scores, chosen, problem.A.shape[0])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import ClassVar
 
 from solvenet.linalg.rank import GRAM_RESOLUTION
 from solvenet.reductions import GramReduction
@@ -13,11 +14,8 @@ from solvenet.solvers.cholesky import cholesky_from_gram
 from solvenet.solvers.factorization import (
     spectral_from_gram,
 )
-from solvenet.solvers.passes import facts_of, reduce_rows
+from solvenet.solvers.passes import one_pass
 from solvenet.solvers.problem import Problem, check_state
-
-if TYPE_CHECKING:
-    pass
 
 CHOLESKY_COLUMNS = 700
 """From this many columns on, Cholesky factors are cheaper than one eigendecomposition."""
@@ -64,12 +62,13 @@ class NormalEquations(Solver):
         return Cost(flops, 1, 8 * n_cols * (5 * n_cols + 4 * n_targets))
 
     def _solve(self, problem: Problem) -> RawSolution:
-        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
-        reduction = GramReduction(n_cols, n_targets, center=problem.intercept)
-        seconds, kept = reduce_rows(problem, reduction)
-        products = reduction.products()
+        n_cols, n_targets = problem.A.shape[1], problem.n_targets
+        make = partial(GramReduction, n_cols, n_targets, center=problem.intercept)
+        done = one_pass(problem, make, name="Gram matrix")
+        assert isinstance(done.inner, GramReduction)
+        products = done.inner.products()
         check_state(products.lower)
-        facts = facts_of(problem, products.BB, products.mean_A, products.mean_B, kept)
+        facts = done.facts(problem, products.BB, products.mean_A, products.mean_B)
         spectrum = self.spectrum
         if spectrum == "auto":
             spectrum = n_cols < CHOLESKY_COLUMNS or problem.alpha == 0 or problem.rcond is not None
@@ -100,5 +99,5 @@ class NormalEquations(Solver):
         # B'B - ... loses half the digits when the fit is nearly exact.
         left = raw.factorization.residual_sumsq(raw.ratio)
         raw.residual_is_exact = bool((left >= 1e-6 * products.BB).all())
-        raw.seconds.update(seconds)
+        raw.seconds["pass"] = done.seconds
         return raw

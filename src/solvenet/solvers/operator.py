@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.reductions import ColumnMoments
-from solvenet.solvers.factorization import ProblemFacts
 from solvenet.solvers.problem import Problem
 
 if TYPE_CHECKING:
@@ -54,14 +53,10 @@ class ProblemOperator:
         self.B = problem.B - mean_B if problem.intercept else problem.B
         if self._root is not None:
             self.B = self.B * self._root
-        self.facts = ProblemFacts(
+        self.facts = problem.facts(
             np.einsum("ij,ij->j", self.B, self.B),
             np.zeros(n_cols) if self._mean is None else self._mean,
             mean_B,
-            problem.n_effective,
-            float(len(problem.B) if problem.weights is None else problem.weights.sum()),
-            problem.intercept,
-            None,
         )
 
     def _column_means(self) -> Array:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from solvenet._validation import check_auto_or_nonnegative, check_choice, check_finite
-from solvenet.blocks import RowBlocks, as_row_blocks
+from solvenet.blocks import HeldRecords, Records, RowBlocks, as_row_blocks
 from solvenet.blocks.planning import ROWS_TO_CHOOSE_BY
+from solvenet.engine import Run
 from solvenet.errors import InvalidDataError
 from solvenet.linalg.leading import largest_singular_value
 from solvenet.linalg.rank import relative_cutoff
+from solvenet.solvers.factorization import KeptRows, ProblemFacts
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -29,12 +32,8 @@ class Problem:
 
     Attributes
     ----------
-    A : RowBlocks of shape (n_rows, n_cols)
-        The matrix.
-    B : array of shape (n_rows, n_targets), float64
-        Right-hand sides.
-    weights : array of shape (n_rows,) or None
-        Weights of the rows; None stands for ones.
+    records : Records of shape (n_rows, n_cols)
+        The rows of the matrix with their right-hand sides and weights.
     intercept : bool
         Whether an unpenalised constant is solved for.
     alpha : float or "auto"
@@ -43,49 +42,106 @@ class Problem:
         Relative cutoff.
     memory_limit : int or None
         Bytes that a solver may take for an explicit matrix.
-    choose_by : tuple of (index, weights) or None
-        Rows whose leave-one-out errors choose what is ``"auto"``, with their weights.
+    choose_by : KeptRows, tuple of (index, weights) or None
+        Rows whose leave-one-out errors choose what is ``"auto"``, or their numbers with their
+        weights.
     start : array of shape (n_cols, n_targets) or None
         First guess of the solution.
     criterion : {"loo", "gcv"} or None
         What chooses what is ``"auto"``; None stands for the default of each.
+    run : Run
+        Engine and checkpoint of the passes.
     """
 
-    A: RowBlocks
-    B: Array
-    weights: Array | None
+    records: Records
     intercept: bool
     alpha: float | str
     rcond: float | str | None
     memory_limit: int | None
-    choose_by: tuple[Array, Array] | None = None
+    choose_by: KeptRows | tuple[Array, Array] | None = None
     start: Array | None = None
     criterion: str | None = None
+    run: Run = field(default_factory=Run, compare=False)
+
+    @property
+    def A(self) -> RowBlocks:
+        """The matrix, shape (n_rows, n_cols)."""
+        return self.records.matrix
+
+    @property
+    def n_targets(self) -> int:
+        """Right-hand sides."""
+        return self.records.n_targets
+
+    @cached_property
+    def _labels(self) -> tuple[Array, Array | None]:
+        return self.records.labels()
+
+    @property
+    def B(self) -> Array:
+        """Right-hand sides, shape (n_rows, n_targets), float64; read in a pass if not held."""
+        return self._labels[0]
+
+    @property
+    def weights(self) -> Array | None:
+        """Weights of the rows, shape (n_rows,); None stands for ones."""
+        return self._labels[1]
+
+    def with_matrix(self, A: RowBlocks, B: Array | None = None) -> Problem:
+        """Return the same problem for another matrix of as many rows, and other targets."""
+        return replace(self, records=HeldRecords(A, self.B if B is None else B, self.weights))
 
     def blocks(self) -> Iterator[tuple[slice, Array, Array, Array | None]]:
         """Yield ``(rows, A_block, B_block, weights_block)`` in row order: one pass.
 
         The memory of a block may be used again for the next one.
         """
-        for rows, block in self.A.stream():
-            weights = None if self.weights is None else self.weights[rows]
-            yield rows, block, self.B[rows], weights
+        yield from self.records.stream()
+
+    def facts(
+        self,
+        total_sumsq: Array,
+        mean_A: Array,
+        mean_B: Array,
+        kept: KeptRows | None = None,
+        *,
+        counted: tuple[float, float] | None = None,
+    ) -> ProblemFacts:
+        """Return what a factorisation knows of the problem besides the matrix.
+
+        `counted` is the sum of the weights and the number of positive ones, where a pass has
+        counted them.
+        """
+        if counted is None:
+            w = self.weights
+            n_rows = float(self.A.shape[0])
+            counted = (n_rows, n_rows)
+            if w is not None:
+                counted = (float(w.sum()), float(np.count_nonzero(w)))
+        return ProblemFacts(
+            total_sumsq, mean_A, mean_B, max(counted), counted[0], self.intercept, kept
+        )
 
     @property
     def chooses(self) -> bool:
         """Whether something is chosen by leave-one-out."""
         return self.alpha == "auto" or self.rcond == "auto"
 
-    def rows_to_keep(self) -> tuple[Array, Array]:
-        """Return the index (ascending) and the weights of the rows to choose by."""
+    def rows_to_keep(self) -> tuple[Array, Array | None]:
+        """Return the numbers (ascending) and the weights of the rows to choose by.
+
+        Weights are None where they are those of the rows. Nothing where rows were given.
+        """
+        if isinstance(self.choose_by, KeptRows):
+            return np.empty(0, dtype=np.int64), None
         if self.choose_by is not None:
             index, weights = self.choose_by
             order = np.argsort(index)
             return index[order], weights[order]
-        w = np.ones(len(self.B)) if self.weights is None else self.weights
-        counted = np.flatnonzero(w > 0)
-        index = counted[:: -(-len(counted) // rows_to_choose_by(self.A.shape[1]))]
-        return index, w[index]
+        counted = np.arange(self.A.shape[0])
+        if isinstance(self.records, HeldRecords) and self.weights is not None:
+            counted = np.flatnonzero(self.weights > 0)
+        return counted[:: -(-len(counted) // rows_to_choose_by(self.A.shape[1]))], None
 
     def negligible(self, matrix: Array) -> float:
         """Return the relative size below which singular values cannot matter; 0 if any may.
@@ -110,7 +166,7 @@ class Problem:
         are counted as if their mean were one.
         """
         if self.weights is None:
-            return float(len(self.B))
+            return float(self.A.shape[0])
         return float(max(self.weights.sum(), np.count_nonzero(self.weights)))
 
     def cutoff(self) -> float:
@@ -127,11 +183,59 @@ def make_problem(
     intercept: bool,
     weights: Any,
     memory_limit: int | None,
-    choose_by: tuple[Any, Any] | None = None,
+    choose_by: KeptRows | tuple[Any, Any] | None = None,
     start: Any = None,
     criterion: str | None = None,
+    run: Run | None = None,
 ) -> Problem:
-    """Check shapes, numbers and settings and return the problem."""
+    """Check shapes, numbers and settings and return the problem.
+
+    A may be Records, which bring their targets and weights: then B and `weights` are None.
+    """
+    records = A if isinstance(A, Records) else _held_records(A, B, weights)
+    if isinstance(A, Records) and not (B is None and weights is None):
+        msg = "Records bring their targets and weights; B and weights must be None."
+        raise InvalidDataError(msg)
+    A, n_targets = records.matrix, records.n_targets
+    if 0 in A.shape or n_targets == 0:
+        msg = (
+            f"A of shape {A.shape} with {n_targets} right-hand sides has nothing to solve; at "
+            "least one row, one column and one right-hand side are wanted."
+        )
+        raise InvalidDataError(msg)
+    check_auto_or_nonnegative("alpha", alpha)
+    if rcond is not None and check_auto_or_nonnegative("rcond", rcond) != "auto":
+        relative_cutoff(rcond, A.shape, A.dtype)  # type: ignore[arg-type]
+    if choose_by is not None and not isinstance(choose_by, KeptRows):
+        index, importance = np.asarray(choose_by[0]), np.asarray(choose_by[1], dtype=np.float64)
+        if index.ndim != 1 or index.shape != importance.shape or index.dtype.kind not in "iu":
+            msg = "choose_by wants (index, weights): row numbers and as many weights."
+            raise InvalidDataError(msg)
+        choose_by = (index, importance)
+    if start is not None:
+        start = np.asarray(start, dtype=np.float64)
+        start = start[:, None] if start.ndim == 1 else start
+        if start.shape != (A.shape[1], n_targets):
+            msg = f"start of shape {start.shape} was given; ({A.shape[1]}, {n_targets}) is wanted."
+            raise InvalidDataError(msg)
+        check_finite("start", start)
+    if criterion is not None:
+        check_choice("criterion", criterion, ("loo", "gcv"))
+    return Problem(
+        records,
+        intercept,
+        alpha,
+        rcond,
+        memory_limit,
+        choose_by,
+        start,
+        criterion,
+        run or Run(memory_limit=memory_limit),
+    )
+
+
+def _held_records(A: Any, B: Any, weights: Any) -> HeldRecords:
+    """Return a matrix with targets and weights in memory, checked."""
     A = as_row_blocks(A)
     B = np.asarray(B)
     if B.dtype.kind not in "fiub" or B.ndim not in (1, 2) or len(B) != A.shape[0]:
@@ -143,12 +247,6 @@ def make_problem(
         raise InvalidDataError(msg)
     B = B.astype(np.float64, copy=False)
     B = B[:, None] if B.ndim == 1 else B
-    if 0 in A.shape or B.shape[1] == 0:
-        msg = (
-            f"A of shape {A.shape} with B of shape {B.shape} has nothing to solve; at least "
-            "one row, one column and one right-hand side are wanted."
-        )
-        raise InvalidDataError(msg)
     check_finite("B", B)
     if weights is not None:
         weights = np.asarray(weights, dtype=np.float64)
@@ -159,27 +257,7 @@ def make_problem(
         if (weights < 0).any() or not weights.any():
             msg = "weights must be >= 0, with at least one above zero."
             raise InvalidDataError(msg)
-    check_auto_or_nonnegative("alpha", alpha)
-    if rcond is not None and check_auto_or_nonnegative("rcond", rcond) != "auto":
-        relative_cutoff(rcond, A.shape, A.dtype)  # type: ignore[arg-type]
-    if choose_by is not None:
-        index, importance = np.asarray(choose_by[0]), np.asarray(choose_by[1], dtype=np.float64)
-        if index.ndim != 1 or index.shape != importance.shape or index.dtype.kind not in "iu":
-            msg = "choose_by wants (index, weights): row numbers and as many weights."
-            raise InvalidDataError(msg)
-        choose_by = (index, importance)
-    if start is not None:
-        start = np.asarray(start, dtype=np.float64)
-        start = start[:, None] if start.ndim == 1 else start
-        if start.shape != (A.shape[1], B.shape[1]):
-            msg = f"start of shape {start.shape} was given; ({A.shape[1]}, {B.shape[1]}) is wanted."
-            raise InvalidDataError(msg)
-        check_finite("start", start)
-    if criterion is not None:
-        check_choice("criterion", criterion, ("loo", "gcv"))
-    return Problem(
-        A, B, weights, intercept, alpha, rcond, memory_limit, choose_by, start, criterion
-    )
+    return HeldRecords(A, B, weights)
 
 
 def rows_to_choose_by(n_cols: int) -> int:

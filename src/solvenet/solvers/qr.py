@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from solvenet.solvers.factorization import (
     spectral_from_matrix,
 )
 from solvenet.solvers.least_norm import solve_at_cutoff
-from solvenet.solvers.passes import facts_of, reduce_rows
+from solvenet.solvers.passes import Pass, one_pass
 from solvenet.solvers.problem import Problem, check_state
 from solvenet.solvers.result import StopReason
 from solvenet.solvers.triangular import TriangularFactorization
@@ -74,14 +75,15 @@ class QR(Solver):
         return Cost(flops, 1, 8 * STATE_TRIANGLES * width**2)
 
     def _solve(self, problem: Problem) -> RawSolution:
-        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
         ridge = 0.0 if self.spectrum or isinstance(problem.alpha, str) else problem.alpha
-        reduction = QRReduction(n_cols, n_targets, center=problem.intercept, ridge=ridge)
-        seconds, kept = reduce_rows(problem, reduction)
-        R, C, outside, mean_A, mean_B = reduction.factors()
+        done, triangle = _read(problem)
+        if ridge > 0:
+            triangle.add_ridge(ridge)
+        R, C, outside, mean_A, mean_B = triangle.factors()
         check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
-        facts = facts_of(problem, total, mean_A, mean_B, kept)
+        facts = done.facts(problem, total, mean_A, mean_B)
+        seconds = {"pass": done.seconds}
         if ridge > 0:
             return _folded(R, C, outside, facts, ridge, seconds)
         reason = "one pass at full accuracy"
@@ -94,6 +96,15 @@ class QR(Solver):
             raw = solution_of(problem, factorization, solver="QR", reason=reason, n_passes=1)
         raw.seconds.update(seconds)
         return raw
+
+
+def _read(problem: Problem) -> tuple[Pass, QRReduction]:
+    """Return the triangle of all rows."""
+    n_cols, n_targets = problem.A.shape[1], problem.n_targets
+    make = partial(QRReduction, n_cols, n_targets, center=problem.intercept)
+    done = one_pass(problem, make, name="triangle")
+    assert isinstance(done.inner, QRReduction)
+    return done, done.inner
 
 
 def _folded(
@@ -162,10 +173,9 @@ class PivotedQR(Solver):
         return QR().cost(n_rows, n_cols, n_targets)
 
     def _solve(self, problem: Problem) -> RawSolution:
-        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
-        reduction = QRReduction(n_cols, n_targets, center=problem.intercept)
-        seconds, _ = reduce_rows(problem, reduction)
-        R, C, outside, mean_A, mean_B = reduction.factors()
+        n_cols = problem.A.shape[1]
+        done, triangle = _read(problem)
+        R, C, outside, mean_A, mean_B = triangle.factors()
         check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
         Q, T, pivots = pivoted_triangle(R)
@@ -180,7 +190,7 @@ class PivotedQR(Solver):
             kept,
             projected,
             outside + np.einsum("ij,ij->j", left, left),
-            facts=facts_of(problem, total, mean_A, mean_B, None),
+            facts=done.facts(problem, total, mean_A, mean_B),
             resolution=ORTHOGONAL_RESOLUTION,
         )
         # The rank is decided: what the pivoted factor keeps is not cut a second time.
@@ -192,5 +202,5 @@ class PivotedQR(Solver):
             n_passes=1,
         )
         raw.rcond = problem.cutoff()
-        raw.seconds.update(seconds)
+        raw.seconds["pass"] = done.seconds
         return raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -14,10 +15,11 @@ from solvenet.errors import InvalidSettingError, UnsupportedProblemError
 from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION
 from solvenet.linalg.sketching import SKETCHES, RowSampling, Sketch
-from solvenet.reductions import ColumnMoments, SketchReduction
+from solvenet.reductions import ColumnMoments, Reduction, SketchReduction
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.factorization import ProblemFacts, spectral_from_matrix
+from solvenet.solvers.passes import Together, one_pass
 from solvenet.solvers.problem import Problem, check_state
 from solvenet.solvers.result import StopReason
 
@@ -45,23 +47,77 @@ def tall_sketch(problem: Problem, kind: str, oversampling: float, seed: int) -> 
     return make_sketch(kind, n_sketch, n_rows, seed)
 
 
-def read_sketch(
-    problem: Problem, sketch: Sketch, moments: ColumnMoments | None = None
-) -> tuple[Array, Array]:
-    """Read the rows once and return ``S A`` and ``S B``, centred where asked for.
+@dataclass(frozen=True)
+class SketchedProblem:
+    """A sketch of the rows, and what else the pass has seen.
 
-    `moments`, where given, see the rows as well.
+    Attributes
+    ----------
+    SA, SB : array
+        The sketched matrix and targets, centred where an intercept is solved for.
+    facts : ProblemFacts
+        Means, weights, sums of squares.
     """
-    reduction = SketchReduction(
-        sketch, problem.A.shape[1], problem.B.shape[1], center=problem.intercept
+
+    SA: Array
+    SB: Array
+    facts: ProblemFacts
+
+
+def read_sketch(problem: Problem, sketch: Sketch) -> SketchedProblem:
+    """Read the rows once, into a sketch and the moments of all columns."""
+    n_cols, n_targets, center = problem.A.shape[1], problem.n_targets, problem.intercept
+    make = partial(
+        Together,
+        partial(SketchReduction, sketch, n_cols, n_targets, center=center),
+        partial(LabelledMoments, n_cols if center else 0, n_targets),
     )
-    for rows, A, B, weights in problem.blocks():
-        reduction.update(A, B, weights, start=rows.start)
-        if moments is not None:
-            moments.update(A, B, weights, start=rows.start)
+    done = one_pass(problem, make, name="sketch", keep=False)
+    both = done.inner
+    assert isinstance(both, Together)
+    reduction, moments = both.first, both.second
+    assert isinstance(reduction, SketchReduction)
+    assert isinstance(moments, LabelledMoments)
     SA, SB = reduction.sketched()
     check_state(SA)
-    return SA, SB
+    mean_A, mean_B = np.zeros(n_cols), np.zeros(n_targets)
+    total = moments.B.sumsq
+    if center:
+        mean_A, mean_B = moments.A.mean, moments.B.mean
+    else:
+        total = total + moments.B.weight * moments.B.mean**2
+    return SketchedProblem(SA, SB, done.facts(problem, total, mean_A, mean_B))
+
+
+class LabelledMoments(Reduction):
+    """Moments of the columns of A, as many as are wanted, and of B."""
+
+    def __init__(self, n_cols: int, n_targets: int) -> None:
+        self.A, self.B = ColumnMoments(n_cols), ColumnMoments(n_targets)
+
+    def update(
+        self,
+        A: Array,
+        B: Array,
+        weights: Array | None = None,
+        *,
+        start: int = 0,
+        overwrite: bool = False,
+    ) -> None:
+        """Add rows."""
+        if len(self.A.mean):
+            self.A.update(A, B, weights)
+        self.B.update(B, weights=weights)
+
+    def merge(self, other: LabelledMoments) -> None:
+        """Add the rows of `other`."""
+        self.A.merge(other.A)
+        self.B.merge(other.B)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state."""
+        return self.A.nbytes + self.B.nbytes
 
 
 @dataclass(frozen=True)
@@ -128,30 +184,15 @@ class SketchAndSolve(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         start = time.perf_counter()
-        n_targets = problem.B.shape[1]
-        moments = ColumnMoments(problem.A.shape[1]) if problem.intercept else None
         sketch = tall_sketch(problem, self.sketch, self.oversampling, self.seed)
-        SA, SB = read_sketch(problem, sketch, moments)
+        read = read_sketch(problem, sketch)
+        SA, SB = read.SA, read.SB
         spent = time.perf_counter() - start
-        mean_A, mean_B = np.zeros(SA.shape[1]), np.zeros(n_targets)
-        if moments is not None:
-            mean_A = moments.mean
-            mean_B = np.average(problem.B, axis=0, weights=problem.weights)
-        weights = np.ones(len(problem.B)) if problem.weights is None else problem.weights
-        facts = ProblemFacts(
-            np.einsum("i,ij->j", weights, (problem.B - mean_B) ** 2),
-            mean_A,
-            mean_B,
-            problem.n_effective,
-            float(weights.sum()),
-            problem.intercept,
-            None,
-        )
         factorization = spectral_from_matrix(
             SA,
             SB,
-            np.zeros(n_targets),
-            facts=facts,
+            np.zeros(problem.n_targets),
+            facts=read.facts,
             resolution=ORTHOGONAL_RESOLUTION,
             triplets=leading_svd(SA, problem.negligible(SA)),
         )

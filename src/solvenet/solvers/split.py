@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,6 @@ from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.approximate import ApproximateSolution, History
 from solvenet.solvers.audit import RawSolution
-from solvenet.solvers.factorization import ProblemFacts
 from solvenet.solvers.parts import split_columns
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.result import StopReason
@@ -162,7 +161,7 @@ class _Work:
         self.problem, self.split, self.inner = problem, split, inner
         w = np.ones(len(problem.B)) if problem.weights is None else problem.weights
         self.root = np.sqrt(w)[:, None]
-        n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
+        n_cols, n_targets = problem.A.shape[1], problem.n_targets
         self.mean_A, self.mean_B = np.zeros(n_cols), np.zeros(n_targets)
         if problem.intercept:
             self.mean_B = np.average(problem.B, axis=0, weights=w)
@@ -192,7 +191,7 @@ class _Work:
         target = self.left
         if number in self.solved:
             target = target + self.product(source, columns, self.W[columns])
-        part = replace(self.problem, A=source, B=target)
+        part = self.problem.with_matrix(source, target)
         self.inner.check(part, audit="skip")
         raw = self.inner._solve(part)
         self.mean_A[columns] = raw.factorization.facts.mean_A
@@ -256,16 +255,7 @@ class _Work:
     def solution(self) -> ApproximateSolution:
         """Return the solution so far."""
         factors = [raw.factorization for raw in self.solved.values()]
-        weight = float((self.root**2).sum())
-        facts = ProblemFacts(
-            self.norms[0] ** 2,
-            self.mean_A,
-            self.mean_B,
-            self.problem.n_effective,
-            weight,
-            self.problem.intercept,
-            kept=None,
-        )
+        facts = self.problem.facts(self.norms[0] ** 2, self.mean_A, self.mean_B)
         return ApproximateSolution(
             facts=facts,
             largest=max(factor.largest for factor in factors),

@@ -14,10 +14,11 @@ from solvenet.linalg.rank import ORTHOGONAL_RESOLUTION
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.factorization import (
+    KeptRows,
     spectral_from_matrix,
 )
 from solvenet.solvers.least_norm import solve_at_cutoff
-from solvenet.solvers.passes import facts_of, keep_rows
+from solvenet.solvers.passes import keep_rows
 from solvenet.solvers.problem import Problem, check_state
 
 if TYPE_CHECKING:
@@ -87,14 +88,14 @@ class SVD(Solver):
             A, B = reflect(reflector, A)[1:], reflect(reflector, B)[1:]
         check_state(A)
         none = np.zeros(B.shape[1])
-        facts = facts_of(problem, np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept)
+        facts = problem.facts(np.einsum("ij,ij->j", B, B), mean_A, mean_B, kept)
         if not self.spectrum and not problem.chooses and problem.alpha == 0:
             return solve_at_cutoff(problem, A, B, none, facts, solver="SVD", reason=EXPLICIT)
         triplets = leading_svd(A, 0.0 if self.spectrum else problem.negligible(A))
         factorization = spectral_from_matrix(
             A, B, none, facts=facts, resolution=ORTHOGONAL_RESOLUTION, triplets=triplets
         )
-        if kept is not None:
+        if kept is not None and not isinstance(problem.choose_by, KeptRows):
             U = triplets[0]
             index, _ = problem.rows_to_keep()
             if reflector is not None:

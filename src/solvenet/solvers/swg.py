@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,16 +16,15 @@ from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.products import multiply
 from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
 from solvenet.linalg.sketching import SKETCHES, TILE
-from solvenet.reductions import CrossProducts, GramReduction
+from solvenet.reductions import CrossProducts, GramReduction, Reduction
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
 from solvenet.solvers.factorization import (
-    KeptRows,
     ProblemFacts,
     SpectralFactorization,
     spectral_from_matrix,
 )
-from solvenet.solvers.passes import facts_of
+from solvenet.solvers.passes import one_pass
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.qr import QR
 from solvenet.solvers.sketched import read_sketch, tall_sketch
@@ -122,15 +122,14 @@ class SWG(Solver):
     def _solve(self, problem: Problem) -> RawSolution:
         check_choice("sketch", self.sketch, sorted(set(SKETCHES) - {"rows"}))
         start = time.perf_counter()
-        SA, SB = read_sketch(
-            problem, tall_sketch(problem, self.sketch, self.oversampling, self.seed)
-        )
+        read = read_sketch(problem, tall_sketch(problem, self.sketch, self.oversampling, self.seed))
+        SA, SB = read.SA, read.SB
         if not SA.any():  # nothing to whiten
             return QR()._solve(problem)
         sketched = time.perf_counter()
         whitening = _whitening(SA, SB, problem)
         small = time.perf_counter()
-        del SA, SB
+        del SA, SB, read
         factorization = _second_pass(problem, whitening)
         second = time.perf_counter()
         if factorization is None:
@@ -202,39 +201,83 @@ def _second_pass(problem: Problem, whitening: Whitening) -> SpectralFactorizatio
     None where the sketch has missed directions.
     """
     V, s, r = whitening.V, whitening.s, len(whitening.s)
-    n_cols, n_targets = V.shape[0], problem.B.shape[1]
     P = np.ascontiguousarray(V / s)
     x0 = multiply(P, whitening.guess)
-    probe = stream(0, "left out").standard_normal((n_cols, 1))
+    probe = stream(0, "left out").standard_normal((V.shape[0], 1))
     for _ in range(2):
         probe -= multiply(V, multiply(V.T, probe))
     # One product a block serves all: the last columns of Y are A x0 and A probe.
     P = np.column_stack([P, x0, probe])
-    index, importance = problem.rows_to_keep() if problem.chooses else (np.empty(0, int), None)
-    kept: list[Array] = []
-    moments = np.zeros(n_cols + 1)
-    reduction = GramReduction(P.shape[1], n_targets + 1, center=problem.intercept)
-    memory = np.empty((0, P.shape[1]))
-    for rows, A, B, weights in problem.blocks():
-        A = A.astype(np.float64, copy=False)
-        here = index[np.searchsorted(index, rows.start) : np.searchsorted(index, rows.stop)]
-        kept.append(A[here - rows.start])
-        if len(memory) < len(A):
-            memory = np.empty((len(A), P.shape[1]))
-        Y = multiply(A, P, out=memory[: len(A)])
-        targets = np.column_stack([B - Y[:, r:-1], Y[:, -1]])
-        reduction.update(Y, targets, weights, start=rows.start, overwrite=True)
-        if problem.intercept:
-            w = np.ones(len(A)) if weights is None else weights
-            moments += np.append(w @ A, w.sum())
-    products = reduction.products()
-    mean_A = moments[:-1] / (moments[-1] or 1.0)
-    rows_kept = None
-    if importance is not None:
-        rows_kept = KeptRows(np.concatenate(kept), problem.B[index], importance)
+    make = partial(WhitenedReduction, P, r, problem.n_targets, center=problem.intercept)
+    done = one_pass(problem, make, name="whitened Gram matrix")
+    whitened = done.inner
+    assert isinstance(whitened, WhitenedReduction)
+    products = whitened.gram.products()
+    mean_A = whitened.mean()
     mean_B = products.mean_B[:-1] + mean_A @ x0
-    facts = facts_of(problem, products.BB[:-1], mean_A, mean_B, rows_kept)
+    facts = done.facts(problem, products.BB[:-1], mean_A, mean_B)
     return _spectrum(whitening, products, facts)
+
+
+class WhitenedReduction(Reduction):
+    """Cross products of ``Y = A P``, whose last columns belong to the targets.
+
+    Parameters
+    ----------
+    P : array of shape (n_cols, r + n_targets + 1)
+        Whitening, a first solution, and a random vector.
+    r : int
+        Columns of the whitening.
+    n_targets : int
+        Columns of B.
+    center : bool
+        Whether means are taken out.
+    """
+
+    def __init__(self, P: Array, r: int, n_targets: int, *, center: bool) -> None:
+        self.gram = GramReduction(P.shape[1], n_targets + 1, center=center)
+        self._P, self._r, self._center = P, r, center
+        self._sums = np.zeros(len(P) + 1)
+        self._memory = np.empty((0, P.shape[1]))
+
+    def update(
+        self,
+        A: Array,
+        B: Array,
+        weights: Array | None = None,
+        *,
+        start: int = 0,
+        overwrite: bool = False,
+    ) -> None:
+        """Add rows."""
+        A = A.astype(np.float64, copy=False)
+        if len(self._memory) < len(A):
+            self._memory = np.empty((len(A), self._P.shape[1]))
+        Y = multiply(A, self._P, out=self._memory[: len(A)])
+        targets = np.column_stack([B - Y[:, self._r : -1], Y[:, -1]])
+        self.gram.update(Y, targets, weights, start=start, overwrite=True)
+        if self._center:
+            w = np.ones(len(A)) if weights is None else weights
+            self._sums += np.append(w @ A, w.sum())
+
+    def merge(self, other: WhitenedReduction) -> None:
+        """Add the rows of `other`."""
+        self.gram.merge(other.gram)
+        self._sums += other._sums
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state."""
+        return self.gram.nbytes + self._P.nbytes
+
+    def compact(self) -> None:
+        """Forget what only further rows would need."""
+        self._memory, self._P = np.empty((0, 0)), np.empty((0, 0))
+
+    def mean(self) -> Array:
+        """Return the weighted mean of A; zero without centring."""
+        mean: Array = self._sums[:-1] / (self._sums[-1] or 1.0)
+        return mean
 
 
 def _spectrum(

@@ -21,7 +21,6 @@ from solvenet.linalg.accuracy import column_norms
 from solvenet.linalg.leading import leading_svd
 from solvenet.linalg.rank import EPS, numerical_rank
 from solvenet.linalg.sketching import Sketch
-from solvenet.reductions import ColumnMoments
 from solvenet.solvers._base import Cost
 from solvenet.solvers.iterative import checked
 from solvenet.solvers.operator import ProblemOperator
@@ -254,18 +253,17 @@ def _kept(sketched: Array, problem: Problem) -> tuple[Array, Array, Array]:
 
 def _rows_sketched(problem: Problem, sketch: Sketch) -> tuple[ProblemOperator, Array, Array]:
     """Return ``S A`` and ``S B``, centred and weighted, and the products of A."""
-    n_cols, n_targets = problem.A.shape[1], problem.B.shape[1]
+    n_cols, n_targets = problem.A.shape[1], problem.n_targets
     if problem.A.has_products:
         operator = ProblemOperator(problem)
         SA, SB = np.empty((sketch.n_sketch, n_cols)), np.empty((sketch.n_sketch, n_targets))
         for part, G in _vectors(sketch):
             SA[part], SB[part] = operator.rmatmat(G).T, G.T @ operator.B
         return operator, SA, SB
-    moments = ColumnMoments(n_cols) if problem.intercept else None
-    SA, SB = read_sketch(problem, sketch, moments)
-    operator = ProblemOperator(problem, mean_A=None if moments is None else moments.mean)
+    read = read_sketch(problem, sketch)
+    operator = ProblemOperator(problem, mean_A=read.facts.mean_A)
     operator.n_passes += 1
-    return operator, SA, SB
+    return operator, read.SA, read.SB
 
 
 def _columns_sketched(problem: Problem, operator: ProblemOperator, sketch: Sketch) -> Array:

@@ -1,0 +1,350 @@
+"""Rows of a matrix with their targets and weights, read together."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from solvenet.blocks._base import RowBlocks
+from solvenet.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+    Record = tuple[slice, Array, Array, Array | None]
+
+
+class Records(ABC):
+    """Rows with what belongs to them: inputs or features, targets, and weights.
+
+    One read of the data gives all three, so a file is read once a pass and a stream can
+    be solved at all.
+
+    Attributes
+    ----------
+    shape : tuple of (int, int)
+        Rows, and columns of the matrix.
+    n_targets : int
+        Columns of the targets.
+    weighted : bool
+        Whether rows have weights.
+    dtype : numpy.dtype
+        Of the matrix; targets and weights are float64.
+    n_passes : int or None
+        How often the rows may be read; None means without limit.
+    fresh : bool
+        Whether blocks of the matrix may be overwritten.
+    """
+
+    shape: tuple[int, int]
+    n_targets: int
+    weighted: bool = False
+    dtype: np.dtype[np.floating]
+    n_passes: int | None = None
+    fresh: bool = False
+
+    @abstractmethod
+    def stream(self) -> Iterator[Record]:
+        """Yield ``(rows, A, B, weights)`` in row order; weights are None where all are one.
+
+        The memory of a block may be used again for the next one.
+        """
+
+    @abstractmethod
+    def between(self, start: int, stop: int) -> Records:
+        """Return some rows, numbered from zero."""
+
+    @abstractmethod
+    def cuts(self) -> Array | None:
+        """Return where reading may begin at no cost, as :meth:`RowBlocks.cuts` does."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return a text that differs for other data."""
+
+    @cached_property
+    def matrix(self) -> RowBlocks:
+        """The matrix alone."""
+        return _Matrix(self)
+
+    def labels(self) -> tuple[Array, Array | None]:
+        """Return all targets, shape (n_rows, n_targets), and weights: one pass."""
+        B = np.empty((self.shape[0], self.n_targets))
+        weights = np.empty(self.shape[0]) if self.weighted else None
+        for rows, _, targets, w in self.stream():
+            B[rows] = targets
+            if weights is not None and w is not None:
+                weights[rows] = w
+        return B, weights
+
+    def mapped(self, function: Callable[..., Array], n_cols: int, *, into: bool = False) -> Records:
+        """Return the records with ``function(A)`` in place of A; see `MappedBlocks`."""
+        return MappedRecords(self, function, n_cols, into=into)
+
+
+class HeldRecords(Records):
+    """A matrix of any kind with targets and weights that are held in memory.
+
+    Parameters
+    ----------
+    A : RowBlocks
+        The matrix.
+    B : array of shape (n_rows, n_targets), float64
+        Targets.
+    weights : array of shape (n_rows,), optional
+        Weights.
+    """
+
+    def __init__(self, A: RowBlocks, B: Array, weights: Array | None = None) -> None:
+        self.shape, self.dtype = A.shape, A.dtype
+        self.n_passes, self.fresh = A.n_passes, A.fresh
+        self.n_targets, self.weighted = B.shape[1], weights is not None
+        self._A, self._B, self._weights = A, B, weights
+
+    @property
+    def matrix(self) -> RowBlocks:
+        """The matrix as it was given."""
+        return self._A
+
+    def labels(self) -> tuple[Array, Array | None]:
+        """Return targets and weights; no pass."""
+        return self._B, self._weights
+
+    def stream(self) -> Iterator[Record]:
+        """Yield ``(rows, A, B, weights)``."""
+        for rows, A in self._A.stream():
+            yield rows, A, self._B[rows], None if self._weights is None else self._weights[rows]
+
+    def between(self, start: int, stop: int) -> Records:
+        """Return some rows."""
+        weights = None if self._weights is None else self._weights[start:stop]
+        return HeldRecords(self._A.between(start, stop), self._B[start:stop], weights)
+
+    def cuts(self) -> Array | None:
+        """Return those of the matrix."""
+        return self._A.cuts()
+
+    def identity(self) -> str:
+        """Return that of matrix, targets and weights."""
+        from solvenet.blocks.arrays import ArrayBlocks
+
+        parts = [self._A, ArrayBlocks(self._B)]
+        if self._weights is not None:
+            parts.append(ArrayBlocks(self._weights[:, None]))
+        return " ".join(part.identity() for part in parts)
+
+    def mapped(self, function: Callable[..., Array], n_cols: int, *, into: bool = False) -> Records:
+        """Return the records with ``function(A)`` in place of A."""
+        from solvenet.blocks.lazy import MappedBlocks
+
+        return HeldRecords(
+            MappedBlocks(self._A, function, n_cols, into=into), self._B, self._weights
+        )
+
+
+class SplitRecords(Records):
+    """Some columns of a source are inputs, some are targets, one may hold the weights.
+
+    Parameters
+    ----------
+    source : RowBlocks
+        All columns.
+    inputs, targets : sequence of int
+        Numbers of columns.
+    weights : int, optional
+        Column of the weights.
+    """
+
+    def __init__(
+        self,
+        source: RowBlocks,
+        inputs: Sequence[int] | Array,
+        targets: Sequence[int] | Array,
+        weights: int | None = None,
+    ) -> None:
+        self._source = source
+        self._inputs = source.check_columns(np.asarray(inputs))
+        self._targets = source.check_columns(np.asarray(targets))
+        self._weights = weights
+        self.shape = (source.shape[0], len(self._inputs))
+        self.n_targets, self.weighted = len(self._targets), weights is not None
+        self.dtype, self.n_passes = source.dtype, source.n_passes
+        index = self._inputs
+        together = np.array_equal(index, np.arange(index[0], index[-1] + 1))
+        self._which: slice | Array = slice(index[0], index[-1] + 1) if together else index
+        self.fresh = source.fresh or not together
+
+    def stream(self) -> Iterator[Record]:
+        """Yield ``(rows, A, B, weights)`` from one read of the source."""
+        for rows, block in self._source.stream():
+            B = block[:, self._targets].astype(np.float64)
+            weights = None
+            if self._weights is not None:
+                weights = check_weights(block[:, self._weights].astype(np.float64), rows.start)
+            yield rows, block[:, self._which], B, weights
+
+    def between(self, start: int, stop: int) -> Records:
+        """Return some rows."""
+        part = self._source.between(start, stop)
+        return SplitRecords(part, self._inputs, self._targets, self._weights)
+
+    def cuts(self) -> Array | None:
+        """Return those of the source."""
+        return self._source.cuts()
+
+    def identity(self) -> str:
+        """Return that of the source, and which columns are what."""
+        which = (self._inputs.tolist(), self._targets.tolist(), self._weights)
+        return f"{self._source.identity()} {which}"
+
+
+class ZippedRecords(Records):
+    """A matrix and targets from two sources that are read side by side.
+
+    Parameters
+    ----------
+    A, B : RowBlocks
+        Of equally many rows; their blocks may be cut differently.
+    weights : array of shape (n_rows,), optional
+        Weights.
+    """
+
+    def __init__(self, A: RowBlocks, B: RowBlocks, weights: Array | None = None) -> None:
+        if A.shape[0] != B.shape[0]:
+            msg = f"A has {A.shape[0]} rows and B has {B.shape[0]}; equally many are wanted."
+            raise InvalidDataError(msg)
+        self._A, self._B, self._weights = A, B, weights
+        self.shape, self.dtype = A.shape, A.dtype
+        self.n_targets, self.weighted = B.shape[1], weights is not None
+        self.n_passes = min((p for p in (A.n_passes, B.n_passes) if p is not None), default=None)
+        self.fresh = A.fresh
+
+    def stream(self) -> Iterator[Record]:
+        """Yield ``(rows, A, B, weights)``, as the matrix is cut."""
+        others, at = self._B.blocks(), 0
+        held = np.empty((0, self.n_targets))
+        for rows, A in self._A.stream():
+            parts = [held]
+            have = len(held)
+            while have < len(A):
+                _, more = next(others)
+                parts.append(more.astype(np.float64))
+                have += len(more)
+            joined = np.concatenate(parts) if len(parts) > 1 else held
+            B, held = joined[: len(A)], joined[len(A) :]
+            weights = None if self._weights is None else self._weights[rows]
+            at = rows.stop
+            yield rows, A, B, weights
+        if at == self.shape[0]:
+            next(others, None)  # lets the source check that it was read to its end
+
+    def between(self, start: int, stop: int) -> Records:
+        """Return some rows."""
+        weights = None if self._weights is None else self._weights[start:stop]
+        return ZippedRecords(self._A.between(start, stop), self._B.between(start, stop), weights)
+
+    def cuts(self) -> Array | None:
+        """Return those of the matrix."""
+        return self._A.cuts()
+
+    def identity(self) -> str:
+        """Return that of both sources, and of the weights."""
+        weights = "" if self._weights is None else str(float(self._weights.sum()))
+        return f"{self._A.identity()} {self._B.identity()} {weights}"
+
+
+class MappedRecords(Records):
+    """Records with a function of their matrix, such as features, in its place.
+
+    Parameters
+    ----------
+    records : Records
+        Inputs, targets, weights.
+    function, n_cols, into
+        As for :class:`solvenet.blocks.MappedBlocks`.
+    """
+
+    fresh = True
+
+    def __init__(
+        self,
+        records: Records,
+        function: Callable[..., Array],
+        n_cols: int,
+        *,
+        into: bool = False,
+    ) -> None:
+        self._records, self._function, self._into = records, function, into
+        self.shape = (records.shape[0], n_cols)
+        self.n_targets, self.weighted = records.n_targets, records.weighted
+        self.n_passes = records.n_passes
+        self.dtype = np.dtype(np.float64)
+
+    def stream(self) -> Iterator[Record]:
+        """Yield ``(rows, function(A), B, weights)``."""
+        memory = np.empty((0, self.shape[1]))
+        for rows, A, B, weights in self._records.stream():
+            if not self._into:
+                yield rows, np.asarray(self._function(A), dtype=self.dtype), B, weights
+                continue
+            if len(A) > len(memory):
+                memory = np.empty((len(A), self.shape[1]))
+            yield rows, self._function(A, out=memory[: len(A)]), B, weights
+
+    def between(self, start: int, stop: int) -> Records:
+        """Return some rows."""
+        part = self._records.between(start, stop)
+        return MappedRecords(part, self._function, self.shape[1], into=self._into)
+
+    def cuts(self) -> Array | None:
+        """Return those of the records."""
+        return self._records.cuts()
+
+    def identity(self) -> str:
+        """Return that of the records."""
+        return self._records.identity()
+
+
+class _Matrix(RowBlocks):
+    """The matrix of records, without what belongs to its rows."""
+
+    def __init__(self, records: Records) -> None:
+        self.shape, self.dtype = records.shape, records.dtype
+        self.n_passes, self.fresh = records.n_passes, records.fresh
+        self._records = records
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, A)``; copies, because records may use their memory again."""
+        for rows, A, _, _ in self._records.stream():
+            yield rows, A.copy()
+
+    def stream(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, A)``, each to be looked at once."""
+        for rows, A, _, _ in self._records.stream():
+            yield rows, A
+
+    def between(self, start: int, stop: int) -> RowBlocks:
+        """Return some rows."""
+        return self._records.between(*self.check_range(start, stop)).matrix
+
+    def cuts(self) -> Array | None:
+        """Return those of the records."""
+        return self._records.cuts()
+
+    def identity(self) -> str:
+        """Return that of the records."""
+        return self._records.identity()
+
+
+def check_weights(weights: Array, start: int) -> Array:
+    """Return weights if they are finite and not negative."""
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        msg = f"The weight of row {start + at} is {weights[at]}; a finite number >= 0 is wanted."
+        raise InvalidDataError(msg)
+    return weights
