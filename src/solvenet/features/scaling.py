@@ -10,7 +10,7 @@ import numpy as np
 from solvenet._validation import check_choice
 from solvenet.blocks import as_row_blocks
 from solvenet.features.layers import InputScaling
-from solvenet.reductions import ColumnMoments
+from solvenet.reductions import ColumnMoments, Reduction
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -28,7 +28,12 @@ MARGIN = 0.1
 
 
 def scale_inputs(
-    X: Array, weights: Array | None, scaling: str | None, *, clip: bool
+    X: Array,
+    weights: Array | None,
+    scaling: str | None,
+    *,
+    clip: bool,
+    moments: ColumnMoments | None = None,
 ) -> InputScaling:
     """Return the scaling that makes the inputs fit for sampling.
 
@@ -47,6 +52,8 @@ def scale_inputs(
         Whether inputs far outside the training data are brought back to their edge: to the
         range of each column, or (isotropic) to the largest distance from the mean, each
         with a margin of a tenth.
+    moments : ColumnMoments, optional
+        Those of all rows, where X is a sample of them.
 
     Returns
     -------
@@ -57,7 +64,8 @@ def scale_inputs(
         check_choice("scaling", scaling, ("columns", "isotropic"))
     if weights is not None:
         X, weights = X[weights > 0], weights[weights > 0]
-    moments = _moments(X, weights)
+    if moments is None:
+        moments = _moments(X, weights)
     # Columns whose spread is rounding noise count as constant.
     size = np.maximum(np.abs(moments.low), np.abs(moments.high))
     varies = moments.high - moments.low > 8 * np.finfo(X.dtype).eps * size
@@ -72,13 +80,53 @@ def scale_inputs(
     if not clip:
         return plain
     if scaling == "isotropic":
-        largest = max(
-            float(np.einsum("ij,ij->i", Z, Z).max(initial=0.0))
-            for Z in (plain(block) for _, block in as_row_blocks(X).blocks())
-        )
-        return replace(plain, radius=(1.0 + MARGIN) * float(np.sqrt(largest)))
+        reach = Reach(plain)
+        for _, block in as_row_blocks(X).blocks():
+            reach.update(block)
+        return reach.scaling()
     margin = MARGIN * (moments.high - moments.low)
     return replace(plain, low=moments.low - margin, high=moments.high + margin)
+
+
+class Reach(Reduction):
+    """The largest distance of scaled inputs from their mean.
+
+    Parameters
+    ----------
+    scaling : InputScaling
+        Applied first; a radius that it has is left out.
+    """
+
+    def __init__(self, scaling: InputScaling) -> None:
+        self._plain = replace(scaling, radius=None)
+        self.largest = 0.0
+
+    def update(
+        self,
+        A: Array,
+        B: Array | None = None,
+        weights: Array | None = None,
+        *,
+        start: int = 0,
+        overwrite: bool = False,
+    ) -> None:
+        """Add rows of A; those of weight zero do not count."""
+        Z = self._plain(A if weights is None else A[weights > 0])
+        squares = np.einsum("ij,ij->i", Z, Z)
+        self.largest = max(self.largest, float(np.sqrt(squares.max(initial=0.0))))
+
+    def merge(self, other: Reach) -> None:
+        """Add the rows of `other`."""
+        self.largest = max(self.largest, other.largest)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state."""
+        return 8
+
+    def scaling(self) -> InputScaling:
+        """Return the scaling with a radius a little beyond the rows."""
+        return replace(self._plain, radius=(1.0 + MARGIN) * self.largest)
 
 
 def _columns(

@@ -8,11 +8,13 @@ from solvenet.reductions._base import Reduction
 from solvenet.reductions.gram import CrossProducts, GramReduction
 from solvenet.reductions.moments import ColumnMoments
 from solvenet.reductions.qr import QRReduction
+from solvenet.reductions.rows import DistinctRows
 from solvenet.reductions.sketch import SketchReduction
 
 __all__ = [
     "ColumnMoments",
     "CrossProducts",
+    "DistinctRows",
     "GramReduction",
     "QRReduction",
     "Reduction",
