@@ -2,6 +2,7 @@
 
 from solvenet.sources._base import Table
 from solvenet.sources.blocks import TableBlocks
+from solvenet.sources.csv import CSVTable
 from solvenet.sources.hdf5 import HDF5Blocks
 from solvenet.sources.memory import MemoryTable
 from solvenet.sources.npy import NpyBlocks, NpyTable
@@ -10,6 +11,7 @@ from solvenet.sources.parquet import ParquetTable
 from solvenet.sources.zarr import ZarrBlocks
 
 __all__ = [
+    "CSVTable",
     "HDF5Blocks",
     "MemoryTable",
     "NpyBlocks",

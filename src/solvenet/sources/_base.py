@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Batch = tuple[int, dict[str, "Array"]]
 """Number of the first row, and the columns."""
 
-UNUSABLE = np.dtype("V8")
-"""Type of a column of lists, structures and the like, which no one can use here."""
+OTHER = np.dtype("V8")
+"""Stands for the type of columns of lists, structures and the like, which come as objects."""
 
 _KINDS = {"b": "bool", "O": "text", "U": "text", "S": "text", "M": "date", "m": "duration"}
 _KINDS |= dict.fromkeys("iuf", "number")
@@ -55,7 +55,7 @@ class Table(ABC):
         """Return what each column holds.
 
         One of ``"number"``, ``"bool"``, ``"text"`` (categories too), ``"date"``,
-        ``"duration"`` and ``"other"``, which cannot be read.
+        ``"duration"`` and ``"other"`` (lists, structures), which comes as objects.
         """
         return {name: kind_of(dtype) for name, dtype in self.dtypes.items()}
 
@@ -88,7 +88,7 @@ class Table(ABC):
         Raises
         ------
         InvalidDataError
-            A column is unknown or cannot be read, a file is damaged, or it has changed
+            A column is unknown, a file is damaged, or it has changed
             since the table was opened: file, part and rows are named.
         OSError
             A file is gone or may not be read.
@@ -147,17 +147,10 @@ class Table(ABC):
         return {name: np.concatenate([part[name] for part in parts]) for name in chosen}
 
     def check_names(self, columns: Sequence[str]) -> list[str]:
-        """Return names of columns if the table has them and they can be read."""
+        """Return names of columns, at least one, if the table has them."""
         absent = [name for name in columns if name not in self.dtypes]
         if absent:
             raise InvalidDataError(unknown_columns(absent, self.names))
-        for name in columns:
-            if kind_of(self.dtypes[name]) == "other":
-                msg = (
-                    f"Column {name!r} holds neither numbers nor text nor dates ({self.where(0)}). "
-                    "Leave it out, or unfold it into columns of its own."
-                )
-                raise InvalidDataError(msg)
         if not columns:
             msg = "No column was chosen; at least one is wanted."
             raise InvalidDataError(msg)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet._validation import import_optional
-from solvenet.sources._base import UNUSABLE
+from solvenet.sources._base import OTHER
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -39,7 +39,7 @@ def dtype_of(kind: Any) -> np.dtype[Any] | None:
         return np.dtype(f"m8[{kind.unit}]")
     if _is_text(types, kind) or types.is_time(kind):
         return np.dtype(object)
-    return UNUSABLE
+    return OTHER
 
 
 def to_numpy(column: Any) -> Array:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet.errors import InvalidDataError
-from solvenet.sources._base import UNUSABLE
+from solvenet.sources._base import OTHER
 from solvenet.sources.files import PathLike, StoredFile, find_files, identity_of
 from solvenet.sources.parts import FileTable, damaged, is_damage, joined_types
 from solvenet.sources.stored import StoredBlocks
@@ -128,6 +128,13 @@ def map_array(path: str) -> Array:
 def _types(path: str, array: Array) -> dict[str, np.dtype[Any] | None]:
     fields = array.dtype.fields
     if fields is not None and array.ndim == 1:
+        for name, field in fields.items():
+            if field[0].shape:
+                msg = (
+                    f"{path}: column {name!r} holds {field[0].shape} values a row; one is wanted. "
+                    "Give each of them a name of its own."
+                )
+                raise InvalidDataError(msg)
         return {name: _type(fields[name][0]) for name in array.dtype.names or ()}
     if fields is not None or array.ndim != 2 or array.shape[1] == 0:
         msg = (
@@ -141,7 +148,7 @@ def _types(path: str, array: Array) -> dict[str, np.dtype[Any] | None]:
 def _type(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind in "US":
         return np.dtype(object)
-    return dtype if dtype.kind in "fiubmM" else UNUSABLE
+    return dtype if dtype.kind in "fiubmM" else OTHER
 
 
 def _plain(column: Array) -> Array:

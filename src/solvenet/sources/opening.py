@@ -14,6 +14,7 @@ from solvenet.errors import InvalidDataError
 from solvenet.sources._base import Table
 from solvenet.sources.blocks import TableBlocks
 from solvenet.sources.columns import unknown_columns
+from solvenet.sources.csv import CSVTable
 from solvenet.sources.files import PathLike
 from solvenet.sources.hdf5 import HDF5Blocks
 from solvenet.sources.memory import MemoryTable
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
 _TABLES: dict[str, Callable[[Any], Table]] = {
     ".parquet": ParquetTable,
     ".pq": ParquetTable,
+    ".csv": CSVTable,
+    ".tsv": CSVTable,
     ".npy": NpyTable,
 }
 """What reads the tables in files with each ending."""
+
+_PACKED = (".bz2", ".gz", ".xz", ".zip", ".zst")
 
 _STORES: dict[str, Callable[[str, str | None], RowBlocks]] = {
     ".h5": HDF5Blocks,
@@ -46,13 +51,13 @@ _OBJECTS: dict[str, Callable[[Any], RowBlocks]] = {
 
 
 def open_table(path: PathLike | Sequence[PathLike]) -> Table:
-    """Open a table on disk without reading its values.
+    """Open a table on disk without holding its values.
 
     Parameters
     ----------
     path : path or sequence of path
-        A file (``.parquet``, ``.npy``), a folder with files of one of these formats, a
-        pattern such as ``"data/*.parquet"``, or a list of files.
+        A file (``.parquet``, ``.csv``, ``.tsv``, ``.npy``), a folder with files of one of
+        these formats, a pattern such as ``"data/*.parquet"``, or a list of files.
 
     Returns
     -------
@@ -167,7 +172,7 @@ def _format_of(path: PathLike | Sequence[PathLike]) -> str:
     if path.is_dir():
         inside = {file.suffix.lower() for file in path.rglob("*") if file.name[0] not in "._"}
         known = sorted(inside & set(_TABLES))
-        if len(known) == 1:
+        if len({_TABLES[ending] for ending in known}) == 1:
             return known[0]
         msg = (
             f"The folder {path} holds {'files of several formats: ' if known else 'no files of a '}"
@@ -176,6 +181,12 @@ def _format_of(path: PathLike | Sequence[PathLike]) -> str:
         )
         raise InvalidDataError(msg)
     ending = path.suffix.lower()
+    if ending in _PACKED:
+        msg = (
+            f"{path} is compressed and can only be read from its beginning. Unpack it first, or "
+            "convert it to Parquet, which is compressed and can be read in parts."
+        )
+        raise InvalidDataError(msg)
     if ending not in _TABLES:
         msg = (
             f"{path} ends in {ending!r}, which is not a format that is known. Use one of: "

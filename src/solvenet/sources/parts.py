@@ -122,7 +122,7 @@ class FileTable(Table):
         first = int(self._limits[part])
         with self._guarded(self._title(part)):
             for batch in self._read(handle, number, columns, at - first, end - first, rows):
-                yield at, batch
+                yield at, {name: _fit(v, self.dtypes[name]) for name, v in batch.items()}
                 at += len(next(iter(batch.values())))
         if at != end:
             msg = (
@@ -155,6 +155,16 @@ class FileTable(Table):
         begin, end = self._limits[part : part + 2] - first
         number = part - self._first_parts[file]
         return f"{self._title_of(file)}, {self.part} {number} (rows {begin} to {end - 1})"
+
+
+def _fit(values: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a column that holds nothing in this file in the type it has in the others."""
+    kind = kind_of(dtype)
+    if values.dtype.kind != "f" or kind in ("number", "bool"):
+        return values
+    if kind in ("date", "duration"):
+        return np.full(len(values), "NaT", dtype)
+    return np.full(len(values), None, object)
 
 
 class _Guard(AbstractContextManager[None]):
