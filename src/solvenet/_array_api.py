@@ -2,11 +2,13 @@
 
 Inside solvenet an array is a NumPy array. Arrays of other libraries (torch tensors on
 the CPU, array-api-strict) are converted at the estimators' door, without a copy where
-the library shares its memory, and results go back in the caller's library.
+the library shares its memory, and results go back in the caller's library. The room
+`devices` computes with arrays of another library, whose namespace it gets here.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import array_api_compat
@@ -15,6 +17,14 @@ from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
 """A NumPy array of any dtype."""
+
+WRAPPED = ("numpy", "torch", "cupy")
+"""Libraries whose namespace array-api-compat completes; others have the standard's names."""
+
+
+def namespace(library: str) -> Any:
+    """Return the array-API namespace of a library, which is imported on first use."""
+    return import_module(f"array_api_compat.{library}" if library in WRAPPED else library)
 
 
 def is_foreign(array: object) -> bool:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.blocks.planning import rows_per_block
+from solvenet.devices.maps import Chain, DenseLayer, DeviceMap, WithInputs
 from solvenet.features import FeatureMap, InputScaling, LayeredMap, SelectedMap
 from solvenet.linalg.products import multiply
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.devices.device import Device
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,21 @@ class HiddenMap(FeatureMap):
         norms = self.layers.weight_norms()
         inputs = np.full(self.n_features_out - len(norms), abs(self.skip))
         return np.concatenate([norms, inputs])
+
+    def on(self, device: Device, dtype: str = "float64") -> DeviceMap:
+        """Return the network's features on a device."""
+        scaling = self.scaling.on(device, dtype)
+        if not self.skip:
+            return Chain([scaling, self.layers.on(device, dtype)])
+        *layers, last = self.layers.layers
+        whole = DenseLayer(
+            device,
+            dtype,
+            self._last_weights,
+            last.name_on(device),
+            n_units=last.n_features_out,
+        )
+        return WithInputs(scaling, [layer.on(device, dtype) for layer in layers], whole)
 
 
 @dataclass(frozen=True)

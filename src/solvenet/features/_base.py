@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from solvenet.devices.maps import DeviceMap, Selected
+from solvenet.errors import UnsupportedProblemError
+
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.devices.device import Device
     from solvenet.features.activations import Activation
     from solvenet.features.layers import DenseMap
     from solvenet.features.rows import RowSet
@@ -50,6 +54,24 @@ class FeatureMap(ABC):
         """Return the norm of each unit's weights, shape (n_features_out,), if known."""
         return None
 
+    def on(self, device: Device, dtype: str = "float64") -> DeviceMap:
+        """Return the same map with its arrays on a device.
+
+        Parameters
+        ----------
+        device : Device
+            A GPU, for example; see :func:`solvenet.devices.get_device`.
+        dtype : {"float64", "float32"}, default="float64"
+            Of the features; inputs are scaled in float64 in any case.
+
+        Returns
+        -------
+        DeviceMap
+            From rows on the device to features on the device.
+        """
+        msg = f"{type(self).__name__} has no form for {device}. Leave out device=."
+        raise UnsupportedProblemError(msg)
+
 
 @dataclass(frozen=True)
 class SelectedMap(FeatureMap):
@@ -88,6 +110,10 @@ class SelectedMap(FeatureMap):
         """Return those of the kept features."""
         norms = self.whole.weight_norms()
         return None if norms is None else norms[self.index]
+
+    def on(self, device: Device, dtype: str = "float64") -> DeviceMap:
+        """Return the whole map and the choice on a device."""
+        return Selected(self.whole.on(device, dtype), self.index)
 
 
 class FeatureSampler(ABC):

@@ -113,7 +113,7 @@ def get_activation(activation: str | Activation | Callable[[Array], Array]) -> A
     return ACTIVATIONS[activation]
 
 
-def name_of(activation: Activation, *, purpose: str) -> str:
+def name_of(activation: Activation, *, purpose: str, reason: str = "holds no code") -> str:
     """Return the name by which an activation can be written down.
 
     Parameters
@@ -122,6 +122,8 @@ def name_of(activation: Activation, *, purpose: str) -> str:
         Of a layer.
     purpose : str
         What is being written, as the start of a message.
+    reason : str, default="holds no code"
+        Why it wants a name.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def name_of(activation: Activation, *, purpose: str) -> str:
     known = ACTIVATIONS.get(activation.name)
     if known is None or known.function is not activation.function:
         msg = (
-            f"{purpose} holds no code, and the network has an activation of yours "
+            f"{purpose} {reason}, and the network has an activation of yours "
             f"({activation.name!r}). Fit it with one of: {', '.join(sorted(ACTIVATIONS))}."
         )
         raise InvalidSettingError(msg)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet._validation import check_count
+from solvenet.devices.maps import Chain, DenseLayer, ScaledInputs, stacked
 from solvenet.features._base import FeatureMap, FeatureSampler
-from solvenet.features.activations import Activation
+from solvenet.features.activations import Activation, name_of
 from solvenet.features.rows import RowSet, row_set
 from solvenet.linalg.accuracy import column_norms
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.devices.device import Device
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,16 @@ class DenseMap(FeatureMap):
     def weight_norms(self) -> Array:
         """Return the norm of each unit's weights: how steep it is."""
         return column_norms(self.weights)
+
+    def on(self, device: Device, dtype: str = "float64") -> DenseLayer:
+        """Return the layer on a device."""
+        return DenseLayer(device, dtype, stacked(self.weights, self.biases), self.name_on(device))
+
+    def name_on(self, device: Device) -> str:
+        """Return the name of the activation, by which a device has a function for it."""
+        return name_of(
+            self.activation, purpose=f"device={str(device)!r}", reason="runs no NumPy functions"
+        )
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,10 @@ class InputScaling(FeatureMap):
         values = {name: getattr(self, name) for name in names}
         return {name: np.asarray(value) for name, value in values.items() if value is not None}
 
+    def on(self, device: Device, dtype: str = "float64") -> ScaledInputs:
+        """Return the scaling on a device, in float64 whatever the dtype."""
+        return ScaledInputs(device, self.arrays())
+
 
 @dataclass(frozen=True)
 class LayeredMap(FeatureMap):
@@ -182,6 +198,10 @@ class LayeredMap(FeatureMap):
         """Return those of the last layer."""
         return self.layers[-1].weight_norms()
 
+    def on(self, device: Device, dtype: str = "float64") -> Chain:
+        """Return the layers on a device."""
+        return Chain([layer.on(device, dtype) for layer in self.layers])
+
 
 @dataclass(frozen=True)
 class ComposedMap(FeatureMap):
@@ -220,6 +240,10 @@ class ComposedMap(FeatureMap):
     def weight_norms(self) -> Array | None:
         """Return those of the second map."""
         return self.second.weight_norms()
+
+    def on(self, device: Device, dtype: str = "float64") -> Chain:
+        """Return both maps on a device."""
+        return Chain([self.first.on(device, dtype), self.second.on(device, dtype)])
 
 
 def sample_layers(

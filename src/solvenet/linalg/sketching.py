@@ -108,6 +108,28 @@ class SparseSign(Sketch):
         super().__init__(n_sketch, n_rows, seed=seed)
         self.nonzeros = min(check_count("nonzeros", nonzeros), n_sketch)
 
+    def entries(self, start: int, stop: int) -> tuple[Array, Array]:
+        """Return the nonzeros of S that belong to some rows.
+
+        Parameters
+        ----------
+        start, stop : int
+            Numbers of the first row and of the one after the last.
+
+        Returns
+        -------
+        places, values : array of shape (stop - start, nonzeros)
+            Rows of S to which each row is added, all different, and with which factors.
+        """
+        first, last = start // TILE, max(-(-stop // TILE), start // TILE + 1)
+        tiles = [
+            _sparse_signs(self.seed, tile, self.n_sketch, self.nonzeros)
+            for tile in range(first, last)
+        ]
+        inside = slice(start - first * TILE, stop - first * TILE)
+        places, values = (np.concatenate(part)[inside] for part in zip(*tiles, strict=True))
+        return places, values
+
     def _add_tile(self, SA: Array, A: Array, tile: int, inside: slice, scale: Array | None) -> None:
         made = _sparse_signs(self.seed, tile, self.n_sketch, self.nonzeros)
         places, values = (x[inside] for x in made)

@@ -47,6 +47,31 @@ class GramReduction(Reduction):
         self._AB = np.zeros((n_cols, n_targets + 1), order="F")  # the last column: sums of A
         self._BB = np.zeros((n_targets + 1, n_targets + 1))
 
+    @classmethod
+    def from_sums(
+        cls, AA: Array, AB: Array, BB: Array, shift_A: Array, shift_B: Array, *, center: bool
+    ) -> GramReduction:
+        """Return the reduction of rows that were summed elsewhere, on a GPU for example.
+
+        Parameters
+        ----------
+        AA : array of shape (n_cols, n_cols), float64, Fortran order
+            Lower triangle of the products of ``A - shift_A``, zero above it; taken over.
+        AB : array of shape (n_cols, n_targets + 1)
+            Products with ``B - shift_B`` and, in the last column, with a column of ones.
+        BB : array of shape (n_targets + 1, n_targets + 1)
+            Products of ``[B - shift_B, 1]``; the last entry is the sum of the weights.
+        shift_A, shift_B : array
+            What was subtracted from the rows; zero without centring.
+        center : bool
+            Whether the means are to be taken out at the end.
+        """
+        out = cls(0, 0, center=center)
+        out._AA, out._AB, out._BB = AA, np.asfortranarray(AB), BB
+        out._shift_A, out._shift_B = shift_A, shift_B
+        out.weight = float(BB[-1, -1])
+        return out
+
     def update(
         self,
         A: Array,

@@ -37,6 +37,25 @@ class SketchReduction(Reduction):
         self._SA = np.zeros((sketch.n_sketch, n_cols))
         self._SB = np.zeros((sketch.n_sketch, n_targets + 1))  # the last column: ones
 
+    @classmethod
+    def from_sums(cls, sketch: Sketch, SA: Array, SB: Array, *, center: bool) -> SketchReduction:
+        """Return the reduction of rows that were sketched elsewhere, on a GPU for example.
+
+        Parameters
+        ----------
+        sketch : Sketch
+            By which they were sketched.
+        SA : array of shape (n_sketch, n_cols), float64, C order
+            Taken over.
+        SB : array of shape (n_sketch, n_targets + 1), float64, C order
+            Of B and, in the last column, of a column of ones; taken over.
+        center : bool
+            Whether an intercept is solved for.
+        """
+        out = cls(sketch, 0, 0, center=center)
+        out._SA, out._SB = SA, SB
+        return out
+
     def update(
         self,
         A: Array,
