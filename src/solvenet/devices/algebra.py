@@ -102,6 +102,10 @@ class DeviceAlgebra(Algebra):
         """Return the sum of squares of each column."""
         return self.device.xp.sum(A * A, axis=0)
 
+    def sumsq(self, A: DeviceArray) -> float:
+        """Return the sum of squares of all entries."""
+        return float(self.device.xp.sum(A * A))
+
 
 def algebra_on(device: Device | None) -> Algebra:
     """Return the algebra of a device; that of the host for None."""

@@ -58,6 +58,10 @@ class Algebra(ABC):
     def column_sumsq(self, A: Held) -> Held:
         """Return the sum of squares of each column."""
 
+    @abstractmethod
+    def sumsq(self, A: Held) -> float:
+        """Return the sum of squares of all entries."""
+
 
 class HostAlgebra(Algebra):
     """SciPy's BLAS and LAPACK."""
@@ -94,6 +98,10 @@ class HostAlgebra(Algebra):
         """Return the sum of squares of each column."""
         out: Array = np.einsum("ij,ij->j", A, A)
         return out
+
+    def sumsq(self, A: Held) -> float:
+        """Return the sum of squares of all entries."""
+        return float(np.einsum("ij,ij->", A, A))
 
 
 HOST = HostAlgebra()

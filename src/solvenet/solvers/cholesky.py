@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet.errors import UnsupportedProblemError
+from solvenet.linalg.algebra import HOST, Algebra, Held
 from solvenet.linalg.factor import (
-    cholesky,
     cholesky_condition,
     cholesky_solve,
     frobenius,
     triangular_inverse,
-    triangular_solve,
 )
 from solvenet.linalg.leave_one_out import loo_errors, relative_squares
-from solvenet.linalg.products import multiply
 from solvenet.linalg.regularization import (
     SelectionCurve,
     descend,
@@ -49,6 +47,8 @@ class CholeskyFactorization(Factorization):
         ``A' A``; the lower triangle counts.
     cross : array of shape (n_cols, n_targets)
         ``A' B``.
+    algebra : Algebra
+        Where factors are computed, such as a GPU; what is kept is fetched to the host.
 
     Notes
     -----
@@ -58,20 +58,24 @@ class CholeskyFactorization(Factorization):
 
     gram: Array = field(repr=False)
     cross: Array = field(repr=False)
+    algebra: Algebra = field(default=HOST, repr=False, compare=False)
     _factors: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
 
     def _factor(self, ratio: float) -> Array:
         for known, L in self._factors.items():
             if abs(known - ratio) <= 1e-12 * ratio:  # the ridge has been to alpha and back
                 return L
-        made = cholesky(self.gram, self.alpha(ratio))
+        made = self.algebra.cholesky(self.algebra.hold(self.gram), self.alpha(ratio))
         if made is None:
             msg = (
                 f"The Gram matrix plus a ridge of {ratio:.1e} of its norm is not positive "
                 "definite to rounding. Use QR or SVD, or a larger alpha."
             )
             raise UnsupportedProblemError(msg)
-        return made
+        return self._fetched(made)
+
+    def _fetched(self, L: Held) -> Array:
+        return np.asfortranarray(self.algebra.fetch(L))
 
     def coef(self, ratio: float) -> Array:
         """Return the solution, shape (n_cols, n_targets)."""
@@ -109,10 +113,11 @@ class CholeskyFactorization(Factorization):
     @cached_property
     def _condition(self) -> float:
         shift, norm = self.alpha(self.resolution), np.abs(self.gram).sum(axis=0)
-        while (L := cholesky(self.gram, shift)) is None:
+        gram = self.algebra.hold(self.gram)
+        while (L := self.algebra.cholesky(gram, shift)) is None:
             shift *= 10  # rounding in the products exceeds the smallest ridge
         norm += np.abs(self.gram).sum(axis=1) - np.diagonal(self.gram)
-        return float(np.sqrt(cholesky_condition(L, float(norm.max()))))
+        return float(np.sqrt(cholesky_condition(self._fetched(L), float(norm.max()))))
 
     def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:
         """Return the errors that a descent evaluated, with the choice."""
@@ -120,18 +125,20 @@ class CholeskyFactorization(Factorization):
             return self._choose_by_gcv()
         facts, kept = self.facts, self.facts.rows_to_choose_by
         A, B = kept.A - facts.mean_A, kept.B - facts.mean_B
-        columns = np.asfortranarray(A.T)
+        hold, fetch, algebra = self.algebra.hold, self.algebra.fetch, self.algebra
+        gram, cross = hold(self.gram), hold(self.cross)
+        rows, columns = hold(A), hold(np.asfortranarray(A.T))
         share = np.minimum(kept.weights, 1.0)
 
         seen: dict[float, Array] = {}
 
         def score(ratio: float) -> float:
-            L = cholesky(self.gram, self.alpha(ratio))
+            L = algebra.cholesky(gram, self.alpha(ratio))
             if L is None:
                 return float("inf")
-            whitened = triangular_solve(L, columns)
-            leverage = np.einsum("ij,ij->j", whitened, whitened) + facts.constant_leverage
-            residual = B - multiply(A, cholesky_solve(L, self.cross))
+            whitened = algebra.triangular_solve(L, columns)
+            leverage = fetch(algebra.column_sumsq(whitened)) + facts.constant_leverage
+            residual = B - fetch(algebra.multiply(rows, algebra.cholesky_solve(L, cross)))
             errors = loo_errors(residual, 1.0 - share * leverage)
             seen[ratio] = relative_squares(errors, facts.variance)
             self._factors[ratio] = L
@@ -142,9 +149,10 @@ class CholeskyFactorization(Factorization):
         descend(score, self.resolution, start=self._scout())
         ratios, squares = self._seen(seen)
         scores, chosen = pick(squares.T, kept.weights)
-        for ratio in list(self._factors):
-            if ratio != ratios[chosen]:
-                del self._factors[ratio]
+        found = self._factors.get(float(ratios[chosen]))
+        self._factors.clear()
+        if found is not None:
+            self._factors[float(ratios[chosen])] = self._fetched(found)
         return SelectionCurve("alpha", self.alpha(1.0) * ratios, scores, chosen, len(B))
 
     def _seen(self, seen: Mapping[float, Any]) -> tuple[Array, Array]:
@@ -160,13 +168,17 @@ class CholeskyFactorization(Factorization):
 
     def _choose_by_gcv(self) -> SelectionCurve:
         seen: dict[float, float] = {}
+        facts, algebra = self.facts, self.algebra
+        gram, cross = algebra.hold(self.gram), algebra.hold(self.cross)
 
         def score(ratio: float) -> float:
-            if cholesky(self.gram, self.alpha(ratio)) is None:
+            L = algebra.cholesky(gram, self.alpha(ratio))
+            if L is None:
                 return float("inf")
-            used = self.degrees_of_freedom(ratio) + self.facts.intercept
-            left = self.residual_sumsq(ratio)[None]
-            facts = self.facts
+            trace = algebra.sumsq(algebra.triangular_inverse(L))
+            used = len(self.gram) - self.alpha(ratio) * trace + facts.intercept
+            W = algebra.fetch(algebra.cholesky_solve(L, cross))
+            left = self._residual(W, ratio)[None]
             gcv = gcv_scores(left, np.array([used]), facts.n_rows, facts.total_sumsq)
             seen[ratio] = float(gcv[0])
             return seen[ratio]
@@ -196,7 +208,7 @@ class CholeskyFactorization(Factorization):
 
 
 def cholesky_from_gram(
-    lower: Array, g: Array, *, facts: ProblemFacts, resolution: float
+    lower: Array, g: Array, *, facts: ProblemFacts, resolution: float, algebra: Algebra = HOST
 ) -> CholeskyFactorization:
     """Return the Cholesky factorisation of a Gram matrix with a zero upper triangle."""
     # The Frobenius norm bounds the largest eigenvalue and, for the decaying spectra of
@@ -209,4 +221,5 @@ def cholesky_from_gram(
         resolution=resolution,
         gram=lower,
         cross=g,
+        algebra=algebra,
     )
