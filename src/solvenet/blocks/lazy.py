@@ -263,21 +263,46 @@ class OnePassBlocks(RowBlocks):
             )
             raise PassesExhaustedError(msg)
         iterable, self._iterable = self._iterable, None
-        start = 0
-        for block in iterable:
-            block = np.asarray(block, dtype=self.dtype)
-            rows = slice(start, start + len(block))
-            if block.ndim != 2 or block.shape[1] != self.shape[1] or rows.stop > self.shape[0]:
-                msg = (
-                    f"A block of shape {block.shape} came at row {start} of a source that "
-                    f"was declared with shape {self.shape}."
-                )
-                raise InvalidDataError(msg)
-            yield rows, block
-            start = rows.stop
-        if start != self.shape[0]:
-            msg = f"The source gave {start} rows; {self.shape[0]} were declared."
+        yield from numbered_blocks(iterable, self.shape, self.dtype)
+
+
+def numbered_blocks(
+    iterable: Iterable[Array],
+    shape: tuple[int, int],
+    dtype: np.dtype[np.floating],
+    *,
+    again: bool = False,
+) -> Iterator[tuple[slice, Array]]:
+    """Yield blocks with their rows, and refuse those that make no matrix of this shape.
+
+    Parameters
+    ----------
+    iterable : iterable of array of shape (rows, n_cols)
+        The blocks in row order.
+    shape : tuple of (int, int)
+        ``(n_rows, n_cols)`` of all of them together.
+    dtype : numpy.dtype
+        What they are handed out as.
+    again : bool, default=False
+        Whether the shape was counted in an earlier pass rather than declared.
+    """
+    known = "came in an earlier pass" if again else "were declared"
+    start = 0
+    for number, given in enumerate(iterable):
+        block = np.asarray(given, dtype=dtype)
+        rows = slice(start, start + len(block) if block.ndim else start)
+        if block.ndim != 2 or block.shape[1] != shape[1] or rows.stop > shape[0]:
+            msg = (
+                f"A block of shape {block.shape} came at row {start}, as block {number}; "
+                f"{shape[0]} rows and {shape[1]} columns {known}."
+            )
             raise InvalidDataError(msg)
+        if len(block) > 0:
+            yield rows, block
+        start = rows.stop
+    if start != shape[0]:
+        msg = f"The source gave {start} rows; {shape[0]} {known}."
+        raise InvalidDataError(msg)
 
 
 def _per_column(name: str, values: Array, source: RowBlocks) -> Array:

@@ -3,23 +3,31 @@
 from solvenet.sources._base import Table
 from solvenet.sources.blocks import TableBlocks
 from solvenet.sources.csv import CSVTable
+from solvenet.sources.dask import DaskBlocks, DaskTable
 from solvenet.sources.hdf5 import HDF5Blocks
+from solvenet.sources.iterables import IterableBlocks, iterable_blocks
 from solvenet.sources.memory import MemoryTable
 from solvenet.sources.npy import NpyBlocks, NpyTable
 from solvenet.sources.opening import open_source, open_table
 from solvenet.sources.parquet import ParquetTable
+from solvenet.sources.sparse import SparseBlocks
 from solvenet.sources.zarr import ZarrBlocks
 
 __all__ = [
     "CSVTable",
+    "DaskBlocks",
+    "DaskTable",
     "HDF5Blocks",
+    "IterableBlocks",
     "MemoryTable",
     "NpyBlocks",
     "NpyTable",
     "ParquetTable",
+    "SparseBlocks",
     "Table",
     "TableBlocks",
     "ZarrBlocks",
+    "iterable_blocks",
     "open_source",
     "open_table",
 ]

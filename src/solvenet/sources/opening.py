@@ -15,11 +15,14 @@ from solvenet.sources._base import Table
 from solvenet.sources.blocks import TableBlocks
 from solvenet.sources.columns import unknown_columns
 from solvenet.sources.csv import CSVTable
+from solvenet.sources.dask import DaskBlocks, DaskTable
 from solvenet.sources.files import PathLike
 from solvenet.sources.hdf5 import HDF5Blocks
+from solvenet.sources.iterables import iterable_blocks
 from solvenet.sources.memory import MemoryTable
 from solvenet.sources.npy import NpyBlocks, NpyTable, map_array
 from solvenet.sources.parquet import ParquetTable
+from solvenet.sources.sparse import SparseBlocks
 from solvenet.sources.zarr import ZarrBlocks, zarr_blocks
 
 if TYPE_CHECKING:
@@ -38,26 +41,31 @@ _PACKED = (".bz2", ".gz", ".xz", ".zip", ".zst")
 
 _STORES: dict[str, Callable[[str, str | None], RowBlocks]] = {
     ".h5": HDF5Blocks,
+    ".hdf": HDF5Blocks,
     ".hdf5": HDF5Blocks,
     ".zarr": ZarrBlocks,
 }
 """What reads arrays that have a name inside their file."""
 
+_FRAMES = ("pandas", "polars", "pyarrow")
+
 _OBJECTS: dict[str, Callable[[Any], RowBlocks]] = {
+    "dask": DaskBlocks,
     "h5py": HDF5Blocks.of,
     "zarr": zarr_blocks,
 }
 """What reads the objects of each package, by the name of the package."""
 
 
-def open_table(path: PathLike | Sequence[PathLike]) -> Table:
-    """Open a table on disk without holding its values.
+def open_table(thing: Any) -> Table:
+    r"""Open a table without holding its values.
 
     Parameters
     ----------
-    path : path or sequence of path
+    thing : path, sequence of path, or frame
         A file (``.parquet``, ``.csv``, ``.tsv``, ``.npy``), a folder with files of one of
-        these formats, a pattern such as ``"data/*.parquet"``, or a list of files.
+        these formats, a pattern such as ``"data/*.parquet"``, or a list of files. A Dask
+        frame; or a table in memory: a pandas, Polars or pyarrow frame, or a mapping.
 
     Returns
     -------
@@ -72,8 +80,24 @@ def open_table(path: PathLike | Sequence[PathLike]) -> Table:
         A file is damaged or of an unknown format, or two files differ in their columns.
     MissingExtraError
         The package that reads the format is not installed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from solvenet.sources import open_table
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "two.csv")
+    >>> _ = path.write_text("size,hue\n1.5,red\n?,blue\n")
+    >>> table = open_table(path)
+    >>> table.n_rows, table.kinds
+    (2, {'size': 'number', 'hue': 'text'})
     """
-    return _TABLES[_format_of(path)](path)
+    if isinstance(thing, Table):
+        return thing
+    if _is_path(thing):
+        return _TABLES[_format_of(thing)](thing)
+    if _home(thing) == "dask" and _is_frame(thing):
+        return DaskTable(thing)
+    return MemoryTable(thing)
 
 
 def open_source(
@@ -81,19 +105,25 @@ def open_source(
     *,
     columns: Sequence[str] | Sequence[int] | None = None,
     dataset: str | None = None,
+    n_rows: int | None = None,
 ) -> RowBlocks:
     """Return row blocks of whatever holds rows of numbers.
 
     Parameters
     ----------
     thing : path, RowBlocks, array, frame, ...
-        A file, folder or pattern as for :func:`open_table`; row blocks; an array; a pandas,
-        Polars or pyarrow frame; a mapping of names to columns.
+        A file, folder or pattern as for :func:`open_table`; ``"file.h5::dataset"`` or
+        ``"folder.zarr::array"``; row blocks or a :class:`Table`; an array of NumPy, h5py,
+        Zarr or Dask, or a SciPy sparse matrix or ``LinearOperator``; a frame of pandas,
+        Polars, pyarrow or Dask; a mapping of names to columns; a function that returns an
+        iterator of blocks, a list of blocks, or an iterator (which can be read once).
     columns : sequence of str or of int, optional
         Columns by name, or by number where they have no names; x0, x1, ... are names of
         numbers. By default all.
     dataset : str, optional
-        Name of the array inside the file.
+        Name of the array inside a file of HDF5 or Zarr.
+    n_rows : int, optional
+        Rows of all blocks of an iterator, which cannot be counted.
 
     Returns
     -------
@@ -109,29 +139,37 @@ def open_source(
     MissingExtraError
         The package that reads the format is not installed.
     """
-    source = _source(thing, columns, dataset)
+    source = _source(thing, columns, dataset, n_rows)
     if columns is None or isinstance(source, TableBlocks):
         return source
     return source.columns(_numbers_of(columns, source))
 
 
-def _source(thing: Any, columns: Any, dataset: str | None) -> RowBlocks:
+def _source(thing: Any, columns: Any, dataset: str | None, n_rows: int | None) -> RowBlocks:
     if isinstance(thing, RowBlocks):
         return thing
     if isinstance(thing, Table):
         return TableBlocks(thing, columns)
     if _is_path(thing):
         return _stored(thing, columns, dataset)
-    if isinstance(thing, Mapping) or _home(thing) in ("pandas", "polars", "pyarrow"):
-        return TableBlocks(MemoryTable(thing), columns)
-    known = _OBJECTS.get(_home(thing))
-    return as_row_blocks(thing) if known is None else known(thing)
+    home = _home(thing)
+    if isinstance(thing, Mapping) or home in _FRAMES or (home == "dask" and _is_frame(thing)):
+        return TableBlocks(open_table(thing), columns)
+    if home == "scipy" and hasattr(thing, "tocsr"):
+        return SparseBlocks(thing)
+    if home in _OBJECTS:
+        return _OBJECTS[home](thing)
+    if _gives_blocks(thing):
+        return iterable_blocks(thing, n_rows=n_rows)
+    return as_row_blocks(thing)
 
 
 def _stored(thing: Any, columns: Any, dataset: str | None) -> RowBlocks:
     if isinstance(thing, str | os.PathLike):
         path, _, inside = os.fspath(thing).partition("::")
         store = _STORES.get(Path(path).suffix.lower())
+        if any(Path(path, name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
+            store = ZarrBlocks
         if store is not None:
             return store(path, inside or dataset)
     if dataset is not None:
@@ -153,6 +191,19 @@ def _is_path(thing: Any) -> bool:
     one = isinstance(thing, str | os.PathLike)
     many = isinstance(thing, list | tuple) and len(thing) > 0
     return one or (many and all(isinstance(path, str | os.PathLike) for path in thing))
+
+
+def _is_frame(thing: Any) -> bool:
+    return hasattr(thing, "columns") and hasattr(thing, "dtypes")
+
+
+def _gives_blocks(thing: Any) -> bool:
+    """Tell what gives blocks from what is a matrix itself, be it a list of lists."""
+    if hasattr(thing, "shape") or hasattr(thing, "__array__"):
+        return False
+    if isinstance(thing, list | tuple):
+        return len(thing) > 0 and len(getattr(thing[0], "shape", ())) == 2
+    return callable(thing) or hasattr(thing, "__iter__")
 
 
 def _home(thing: Any) -> str:
