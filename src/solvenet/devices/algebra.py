@@ -49,7 +49,7 @@ class DeviceAlgebra(Algebra):
         xp, n = self.device.xp, G.shape[0]
         eye = xp.eye(n, dtype=G.dtype, device=self.device.handle)
         shifted = xp.tril(G)
-        shifted = shifted + xp.tril(shifted, k=-1).T + shift * eye
+        shifted = shifted + xp.tril(shifted, k=-1).T + float(shift) * eye
         if self.device.library == "torch":
             L, info = self.device.module.linalg.cholesky_ex(shifted)
             return L if int(info) == 0 else None

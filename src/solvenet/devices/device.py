@@ -91,6 +91,10 @@ class Device:
         host = np.array(array, dtype=dtype, order="C", copy=True)
         return self.xp.asarray(host, device=self.handle)
 
+    def bring(self, array: DeviceArray, source: Device, dtype: str) -> DeviceArray:
+        """Return an array of another device, or of this one, on this one."""
+        return self.to_device(array if source == self else source.to_numpy(array), dtype)
+
     def to_numpy(self, array: DeviceArray) -> Array:
         """Return a copy of an array of the device as NumPy."""
         return np.array(_array_api.to_numpy(array), copy=True)

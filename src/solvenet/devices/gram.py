@@ -124,10 +124,8 @@ class DeviceGram(DeviceReduction):
         if other._shift_A is None:
             return
         to, dtype = self.device.to_device, self.precision.sums
-        theirs, shift = to(other._sums, dtype), other._shift_A
-        if other.device != self.device:
-            theirs, shift = (to(other.device.to_numpy(x), dtype) for x in (other._sums, shift))
-        shift = to(shift, self.precision.features)
+        theirs = self.device.bring(other._sums, other.device, dtype)
+        shift = self.device.bring(other._shift_A, other.device, self.precision.features)
         if self._shift_A is None:
             factor = 1.0 if self._center else 0.0
             self._shift_A, self._shift_B = factor * shift, factor * other._shift_B

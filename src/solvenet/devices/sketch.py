@@ -124,10 +124,7 @@ class DeviceSketch(DeviceReduction):
 
     def merge(self, other: DeviceSketch) -> None:
         """Add the rows of `other`, which must have the same sketch; it may be elsewhere."""
-        theirs = other._sums
-        if other.device != self.device:
-            theirs = other.device.to_numpy(theirs)
-        self._sums += self.device.to_device(theirs, self.precision.sums)
+        self._sums += self.device.bring(other._sums, other.device, self.precision.sums)
 
     def reduction(self) -> SketchReduction:
         """Return the same sketch on the host, where it merges with others."""
