@@ -16,6 +16,7 @@ from solvenet.linalg.products import multiply
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.blocks import RowBlocks
     from solvenet.devices.device import Device
 
 
@@ -183,25 +184,28 @@ class SampledNetwork:
     hidden: HiddenMap
     readout: Readout
 
-    def __call__(self, X: Array) -> Array:
+    def __call__(self, X: Array | RowBlocks) -> Array:
         """Return the outputs, shape (rows, n_targets), a block of rows at a time."""
-        out = np.empty((len(X), len(self.readout.intercept)))
+        out = np.empty((X.shape[0], len(self.readout.intercept)))
         for rows, H in self._features(X):
             out[rows] = self.readout(H)
         return out
 
-    def std(self, X: Array) -> Array:
+    def std(self, X: Array | RowBlocks) -> Array:
         """Return the predictive standard deviations, shape (rows, n_targets)."""
-        out = np.empty((len(X), len(self.readout.intercept)))
+        out = np.empty((X.shape[0], len(self.readout.intercept)))
         for rows, H in self._features(X):
             out[rows] = self.readout.std(H)
         return out
 
-    def _features(self, X: Array) -> Iterator[tuple[slice, Array]]:
+    def _features(self, X: Array | RowBlocks) -> Iterator[tuple[slice, Array]]:
         step = rows_per_block(self.hidden.n_features_out)
-        for start in range(0, len(X), step):
-            rows = slice(start, start + step)
-            yield rows, self.hidden(X[rows])
+        whole = [(slice(0, len(X)), X)] if isinstance(X, np.ndarray) else X.stream()
+        for rows, block in whole:
+            for start in range(0, len(block), step):
+                part = block[start : start + step]
+                first = rows.start + start
+                yield slice(first, first + len(part)), self.hidden(part)
 
     @property
     def n_parameters(self) -> int:

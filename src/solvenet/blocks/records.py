@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.blocks._base import RowBlocks
+from solvenet.blocks.planning import rows_per_block as plan_rows
 from solvenet.errors import InvalidDataError
 
 if TYPE_CHECKING:
@@ -81,9 +83,11 @@ class Records(ABC):
                 weights[rows] = w
         return B, weights
 
-    def mapped(self, function: Callable[..., Array], n_cols: int, *, into: bool = False) -> Records:
-        """Return the records with ``function(A)`` in place of A; see `MappedBlocks`."""
-        return MappedRecords(self, function, n_cols, into=into)
+    def mapped(
+        self, function: Callable[..., Array], n_cols: int, *, rows_per_block: int | None = None
+    ) -> Records:
+        """Return the records with ``function(A, out=memory)`` in place of A."""
+        return MappedRecords(self, function, n_cols, rows_per_block=rows_per_block)
 
 
 class HeldRecords(Records):
@@ -130,20 +134,8 @@ class HeldRecords(Records):
 
     def identity(self) -> str:
         """Return that of matrix, targets and weights."""
-        from solvenet.blocks.arrays import ArrayBlocks
-
-        parts = [self._A, ArrayBlocks(self._B)]
-        if self._weights is not None:
-            parts.append(ArrayBlocks(self._weights[:, None]))
-        return " ".join(part.identity() for part in parts)
-
-    def mapped(self, function: Callable[..., Array], n_cols: int, *, into: bool = False) -> Records:
-        """Return the records with ``function(A)`` in place of A."""
-        from solvenet.blocks.lazy import MappedBlocks
-
-        return HeldRecords(
-            MappedBlocks(self._A, function, n_cols, into=into), self._B, self._weights
-        )
+        labels = [self._B] if self._weights is None else [self._B, self._weights]
+        return " ".join([self._A.identity(), *map(digest_of, labels)])
 
 
 class SplitRecords(Records):
@@ -253,8 +245,8 @@ class ZippedRecords(Records):
 
     def identity(self) -> str:
         """Return that of both sources, and of the weights."""
-        weights = "" if self._weights is None else str(float(self._weights.sum()))
-        return f"{self._A.identity()} {self._B.identity()} {weights}"
+        weights = [] if self._weights is None else [digest_of(self._weights)]
+        return " ".join([self._A.identity(), self._B.identity(), *weights])
 
 
 class MappedRecords(Records):
@@ -264,8 +256,13 @@ class MappedRecords(Records):
     ----------
     records : Records
         Inputs, targets, weights.
-    function, n_cols, into
-        As for :class:`solvenet.blocks.MappedBlocks`.
+    function : callable
+        Maps a block of shape (rows, columns of the records) to (rows, `n_cols`), each row by
+        itself, into the memory given as ``out``.
+    n_cols : int
+        Columns of the result.
+    rows_per_block : int, optional
+        Larger blocks of the records are mapped piece by piece.
     """
 
     fresh = True
@@ -276,9 +273,10 @@ class MappedRecords(Records):
         function: Callable[..., Array],
         n_cols: int,
         *,
-        into: bool = False,
+        rows_per_block: int | None = None,
     ) -> None:
-        self._records, self._function, self._into = records, function, into
+        self._records, self._function = records, function
+        self._step = rows_per_block or plan_rows(n_cols)
         self.shape = (records.shape[0], n_cols)
         self.n_targets, self.weighted = records.n_targets, records.weighted
         self.n_passes = records.n_passes
@@ -288,17 +286,19 @@ class MappedRecords(Records):
         """Yield ``(rows, function(A), B, weights)``."""
         memory = np.empty((0, self.shape[1]))
         for rows, A, B, weights in self._records.stream():
-            if not self._into:
-                yield rows, np.asarray(self._function(A), dtype=self.dtype), B, weights
-                continue
-            if len(A) > len(memory):
-                memory = np.empty((len(A), self.shape[1]))
-            yield rows, self._function(A, out=memory[: len(A)]), B, weights
+            for at in range(0, len(A), self._step):
+                part = slice(at, min(at + self._step, len(A)))
+                n = part.stop - part.start
+                if n > len(memory):
+                    memory = np.empty((n, self.shape[1]))
+                w = None if weights is None else weights[part]
+                here = slice(rows.start + part.start, rows.start + part.stop)
+                yield here, self._function(A[part], out=memory[:n]), B[part], w
 
     def between(self, start: int, stop: int) -> Records:
         """Return some rows."""
         part = self._records.between(start, stop)
-        return MappedRecords(part, self._function, self.shape[1], into=self._into)
+        return MappedRecords(part, self._function, self.shape[1], rows_per_block=self._step)
 
     def cuts(self) -> Array | None:
         """Return those of the records."""
@@ -307,6 +307,10 @@ class MappedRecords(Records):
     def identity(self) -> str:
         """Return that of the records."""
         return self._records.identity()
+
+    def labels(self) -> tuple[Array, Array | None]:
+        """Return targets and weights; nothing is mapped."""
+        return self._records.labels()
 
 
 class _Matrix(RowBlocks):
@@ -338,6 +342,13 @@ class _Matrix(RowBlocks):
     def identity(self) -> str:
         """Return that of the records."""
         return self._records.identity()
+
+
+def digest_of(array: Array) -> str:
+    """Return a text that differs for other contents of an array."""
+    digest = hashlib.blake2b(f"{array.shape} {array.dtype.str}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def check_weights(weights: Array, start: int) -> Array:

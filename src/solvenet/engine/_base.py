@@ -40,7 +40,7 @@ class Engine(ABC):
     def n_slots(self) -> int:
         """Parts that run at the same time."""
 
-    def cancel(self, handles: Sequence[Handle]) -> None:
+    def cancel(self, handles: Sequence[Handle]) -> None:  # noqa: B027 (nothing runs in some)
         """Give up what has been submitted, as far as that is possible."""
 
     def running(self) -> AbstractContextManager[Any]:

@@ -180,7 +180,7 @@ class Run:
             def state() -> dict[str, Any]:
                 return {"rows": at} | summary.state()
 
-            for at in fill(summary, rest, start):  # noqa: B007 (state reads it)
+            for at in fill(summary, rest, start):
                 saved.save(state)
                 if self.progress is not None:
                     self.progress(name, at, n_rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +17,70 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from solvenet._array_api import is_foreign, like, to_numpy
 from solvenet._validation import check_choice, check_count, parse_bytes
-from solvenet.blocks import MappedBlocks, RowBlocks, as_row_blocks, plan_features
-from solvenet.errors import InvalidSettingError, SolvenetWarning
+from solvenet.blocks import (
+    FeaturePlan,
+    MappedBlocks,
+    Records,
+    RowBlocks,
+    as_row_blocks,
+    plan_features,
+)
+from solvenet.engine import Run
+from solvenet.errors import InvalidDataError, InvalidSettingError, SolvenetWarning
 from solvenet.estimators._sklearn import check_same_namespace
+from solvenet.estimators._training import (
+    TrainingSource,
+    is_source,
+    open_inputs,
+    open_training,
+    start_run,
+)
 from solvenet.features import (
     SAMPLERS,
     FeatureSampler,
     get_activation,
     sample_layers,
 )
-from solvenet.features.rows import RowSet, row_set
+from solvenet.features.layers import InputScaling
+from solvenet.features.rows import RowSet
 from solvenet.features.scaling import scale_inputs
+from solvenet.features.survey import survey_rows
 from solvenet.networks import HiddenMap, Readout
-from solvenet.solvers import Solver, SolveResult, make_solver, rows_to_choose_by
+from solvenet.reductions import ColumnMoments
+from solvenet.solvers import SolveResult
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 DEFAULT_WIDTH = 1000
+
+
+Arrays = tuple["Array", "Array", "Array | None"]
+"""Inputs, targets, weights."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Rows to sample hidden weights from.
+
+    Attributes
+    ----------
+    X, Y, weights : array
+        Inputs, targets, weights.
+    scaling : InputScaling
+        Of the inputs, for all rows.
+    targets : ColumnMoments
+        Of the targets of all rows.
+    complete : bool
+        Whether these are all rows (or all different ones, with summed weights).
+    """
+
+    X: Array
+    Y: Array
+    weights: Array | None
+    scaling: InputScaling
+    targets: ColumnMoments
+    complete: bool
 
 
 class SampledBase(CallbackSupportMixin, BaseEstimator):
@@ -77,12 +123,39 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         )
         return X, y
 
-    def _read(self, X: Any, *, method: str) -> Array:
-        """Check data given to a fitted estimator and return X as a NumPy array."""
+    def _read(self, X: Any, *, method: str) -> Array | RowBlocks:
+        """Check data given to a fitted estimator and return X as a NumPy array, or as blocks."""
         check_is_fitted(self)
+        if is_source(X):
+            return open_inputs(X, getattr(self, "feature_names_in_", None), self.n_features_in_)
         check_same_namespace(X, self, attribute="mean_", method=method)
         plain: Array = validate_data(self, to_plain(X), dtype=[np.float64, np.float32], reset=False)
         return plain
+
+    def _open(self, X: Any, y: Any, sample_weight: Any, *, classes: bool) -> TrainingSource:
+        """Open a source to learn from and note its columns."""
+        opened = open_training(X, y, sample_weight, classes=classes)
+        n_rows, self.n_features_in_ = opened.records.shape
+        if n_rows < 2:
+            msg = f"The source has {n_rows} rows (samples); at least 2 are wanted."
+            raise InvalidDataError(msg)
+        if opened.names is not None:
+            self.feature_names_in_ = np.array(opened.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return opened
+
+    def _run(self, records: Records, engine: Any, checkpoint: Any) -> Run:
+        """Return engine and checkpoint of a fit."""
+        if checkpoint is not None and not isinstance(self.random_state, Integral):
+            msg = (
+                f"checkpoint was given with random_state={self.random_state!r}; a fit that can be "
+                "resumed needs a seed, such as random_state=0."
+            )
+            raise InvalidSettingError(msg)
+        return start_run(
+            records, engine, checkpoint, self._memory_bytes, sorted(self.get_params().items())
+        )
 
     # -- steps ----------------------------------------------------------------------
 
@@ -110,12 +183,28 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         )
         raise InvalidSettingError(msg)
 
+    def _survey(self, records: Records, arrays: Arrays | None, run: Run, *, strata: bool) -> Seen:
+        """Return rows to sample from, and the scaling of the inputs.
+
+        `arrays` are all rows, where they are few. Of more rows a part is kept.
+        """
+        if arrays is None:
+            survey = survey_rows(records, strata=strata, run=run)
+            X, Y, weights = survey.distinct.rows()
+            if not survey.distinct.complete:
+                scaling = survey.scaling(records, self.scaling, clip=self.clip, run=run)
+                return Seen(X, Y, weights, scaling, survey.targets, complete=False)
+            arrays = (X, Y, weights)
+        X, Y, w = arrays
+        moments = ColumnMoments(Y.shape[1])
+        moments.update(Y, weights=w)
+        scaling = scale_inputs(X, w, self.scaling, clip=self.clip)
+        return Seen(X, Y, w, scaling, moments, complete=True)
+
     def _sample(
-        self, X: Array, Y: Array, weights: Array | None, context: Any
-    ) -> tuple[HiddenMap, RowSet]:
-        """Scale the inputs and sample the hidden layers; return the distinct rows as well."""
-        scaling = scale_inputs(X, weights, self.scaling, clip=self.clip)
-        distinct = row_set(X, Y, weights, inputs=scaling)
+        self, X: Array, Y: Array, distinct: RowSet, scaling: InputScaling, context: Any
+    ) -> HiddenMap:
+        """Sample the hidden layers from some distinct rows."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         widths = self._widths(len(distinct.index))
         layers = sample_layers(
@@ -129,7 +218,7 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
             seed=seed,
             progress=lambda layer: report_step(context, self, f"sample layer {layer + 1}"),
         )
-        return HiddenMap(scaling, layers, 1.0 if self.linear_skip else 0.0), distinct
+        return HiddenMap(scaling, layers, 1.0 if self.linear_skip else 0.0)
 
     def to_torch(self, *, dtype: Any = None) -> Any:
         """Return the network as a torch module, which is the same function.
@@ -162,16 +251,20 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         limit = self.memory_limit
         return None if limit is None else parse_bytes("memory_limit", limit)
 
-    def _blocks(self, X: Array, hidden: HiddenMap, n_targets: int) -> RowBlocks:
-        """Return the features of X as row blocks, kept or recomputed as the plan says."""
-        plan = plan_features(
-            len(X),
+    def _plan(self, n_rows: int, hidden: HiddenMap, n_targets: int) -> FeaturePlan:
+        """Decide how the features are held."""
+        self.plan_ = plan_features(
+            n_rows,
             hidden.n_features_out,
             n_targets,
             n_layers=len(hidden.layers.layers),
             memory_limit=self._memory_bytes,
         )
-        self.plan_ = plan
+        return self.plan_
+
+    def _blocks(self, X: Array, hidden: HiddenMap, n_targets: int) -> RowBlocks:
+        """Return the features of X as row blocks, kept or recomputed as the plan says."""
+        plan = self._plan(len(X), hidden, n_targets)
         source = as_row_blocks(X, rows_per_block=plan.rows_per_block)
         blocks = MappedBlocks(source, hidden, hidden.n_features_out, into=True)
         if plan.keep:
@@ -207,31 +300,6 @@ def make_sampler(sampler: str | FeatureSampler) -> FeatureSampler:
         return sampler
     made: FeatureSampler = SAMPLERS[check_choice("sampler", sampler, SAMPLERS)]()
     return made
-
-
-def solve_readout(
-    H: RowBlocks,
-    Y: Array,
-    weights: Array | None,
-    *,
-    solver: str | Solver,
-    alpha: float | str,
-    rcond: float | str | None,
-    memory_limit: int | None,
-    distinct: RowSet,
-) -> SolveResult:
-    """Solve for the read-out of the features `H`, choosing by rows in canonical order."""
-    step = -(-len(distinct.index) // rows_to_choose_by(H.shape[1]))
-    return make_solver(solver).solve(
-        H,
-        Y,
-        alpha=alpha,
-        rcond=rcond,
-        intercept=True,
-        weights=weights,
-        memory_limit=memory_limit,
-        choose_by=(distinct.index[::step], distinct.weights[::step]),
-    )
 
 
 def readout_of(result: SolveResult, low: Array | None = None, high: Array | None = None) -> Readout:

@@ -3,28 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvenet.blocks import MappedBlocks, Records, RowBlocks, as_row_blocks
+from solvenet.engine import Run
 from solvenet.errors import InvalidSettingError
 from solvenet.estimators._base import (
+    Arrays,
     SampledBase,
     readout_of,
     report_step,
-    solve_readout,
     stopwatch,
     with_uncertainty,
 )
+from solvenet.features.rows import RowSet, row_set
 from solvenet.networks import SampledNetwork
-from solvenet.reductions import ColumnMoments
-from solvenet.solvers import Solver
+from solvenet.solvers import KeptRows, Solver, SolveResult, make_solver, rows_to_choose_by
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
-    from solvenet.blocks import RowBlocks
     from solvenet.features import FeatureSampler
-    from solvenet.features.rows import RowSet
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The rows that the hidden layers were sampled from.
+
+    Attributes
+    ----------
+    X, Y, weights : array
+        Inputs, targets and weights.
+    distinct : RowSet
+        Which of them differ, in canonical order.
+    H : RowBlocks
+        Their features.
+    complete : bool
+        Whether they stand for all rows, and not for a sample.
+    """
+
+    X: Array
+    Y: Array
+    weights: Array | None
+    distinct: RowSet
+    H: RowBlocks
+    complete: bool
 
 
 class SampledNetworkBase(SampledBase):
@@ -60,35 +85,68 @@ class SampledNetworkBase(SampledBase):
         self.rcond = rcond
 
     def _solve(
-        self, X: Any, X_plain: Array, Y: Array, weights: Array | None, bounds: Any, context: Any
-    ) -> tuple[RowBlocks, RowSet]:
-        """Sample, solve and store the network; return features and distinct rows."""
+        self,
+        X: Any,
+        records: Records,
+        run: Run,
+        context: Any,
+        *,
+        arrays: Arrays | None,
+        strata: bool = False,
+        bounded: bool = False,
+    ) -> Learnt:
+        """Survey the rows, sample the layers, solve for the read-out, store the network.
+
+        `arrays` are inputs, targets and weights of all rows, where those are few. Of more
+        rows some are sampled, and all are read for the read-out.
+        """
         lap = stopwatch()
+        seen = self._survey(records, arrays, run, strata=strata)
+        plain, Y, weights, moments = seen.X, seen.Y, seen.weights, seen.targets
         # Targets of any unit guide the sampling alike.
-        moments = ColumnMoments(Y.shape[1])
-        moments.update(Y, weights=weights)
         deviation = np.sqrt(moments.variance)
         scaled = Y if len(deviation) == 1 else Y / np.where(deviation > 0, deviation, 1.0)
-        hidden, distinct = self._sample(X_plain, scaled, weights, context)
+        distinct = row_set(plain, scaled, weights, inputs=seen.scaling)
+        hidden = self._sample(plain, scaled, distinct, seen.scaling, context)
         sampling = lap()
-        H = self._blocks(X_plain, hidden, Y.shape[1])
-        features = lap()
-        self.result_ = solve_readout(
-            H,
-            Y,
-            weights,
-            solver=self.solver,
-            alpha=self.alpha,
-            rcond=self.rcond,
-            memory_limit=self._memory_bytes,
-            distinct=distinct,
-        )
+        step = -(-len(distinct.index) // rows_to_choose_by(hidden.n_features_out))
+        at, importance = distinct.index[::step], distinct.weights[::step]
+        if seen.complete:
+            H = self._blocks(plain, hidden, Y.shape[1])
+            self.result_ = self._solve_readout(H, Y, weights, (at, importance), run)
+        else:
+            plan = self._plan(records.shape[0], hidden, Y.shape[1])
+            H = MappedBlocks(as_row_blocks(plain), hidden, hidden.n_features_out, into=True)
+            features = records.mapped(
+                hidden, hidden.n_features_out, rows_per_block=plan.rows_per_block
+            )
+            kept = KeptRows(hidden(plain[at]), Y[at], importance)
+            self.result_ = self._solve_readout(features, None, None, kept, run)
         report_step(context, self, "solve read-out")
-        self.seconds_ = {"sample": sampling, "features": features, "solve": lap()}
+        self.seconds_ = {"sample": sampling, "solve": lap()}
         self._keep(X, hidden)
+        spread = moments.high - moments.low
+        bounds = (moments.low - spread, moments.high + spread) if bounded else (None, None)
         self.network_ = SampledNetwork(hidden, readout_of(self.result_, *bounds))
         self.alpha_ = self.result_.alpha
-        return H, distinct
+        if run.checkpoint is not None:
+            run.checkpoint.end()
+        return Learnt(plain, Y, weights, distinct, H, complete=seen.complete)
+
+    def _solve_readout(
+        self, A: Any, B: Array | None, weights: Array | None, choose_by: Any, run: Run
+    ) -> SolveResult:
+        return make_solver(self.solver).solve(
+            A,
+            B,
+            alpha=self.alpha,
+            rcond=self.rcond,
+            intercept=True,
+            weights=weights,
+            memory_limit=self._memory_bytes,
+            choose_by=choose_by,
+            run=run,
+        )
 
     @property
     def diagnostics_(self) -> dict[str, Any]:

@@ -13,10 +13,19 @@ from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from solvenet._array_api import like
+from solvenet.blocks import HeldRecords, Records, as_row_blocks
+from solvenet.engine import Run
 from solvenet.errors import InvalidDataError
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
+from solvenet.estimators._training import (
+    IndicatorRecords,
+    TrainingSource,
+    class_values,
+    is_source,
+)
 from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
+from solvenet.features.survey import sample_capacity
 from solvenet.networks import Readout, SampledNetwork
 from solvenet.solvers import Solver, leave_one_out
 
@@ -139,17 +148,28 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         self.class_weight = class_weight
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SampledNetworkClassifier:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        engine: Any = None,
+        checkpoint: Any = None,
+    ) -> SampledNetworkClassifier:
         """Sample the hidden layers, solve for the read-out, calibrate.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
-            Inputs.
-        y : array-like of shape (n_rows,)
-            Class labels: numbers or strings.
-        sample_weight : array-like of shape (n_rows,), optional
-            Non-negative weights; an integer weight equals as many repetitions.
+        X : array-like of shape (n_rows, n_features), or source
+            Inputs, or a source that is read in blocks; see :meth:`SampledNetworkRegressor.fit`.
+        y : array-like of shape (n_rows,), or str
+            Class labels: numbers or strings; or the name of their column in a source.
+        sample_weight : array-like of shape (n_rows,) or str, optional
+            Non-negative weights, or the name of their column in a source; an integer weight
+            equals as many repetitions.
+        engine, checkpoint
+            As for :meth:`SampledNetworkRegressor.fit`.
 
         Returns
         -------
@@ -158,31 +178,76 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         """
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        X_plain, y_plain = self._read_fit(X, y)
-        check_classification_targets(y_plain)
-        weights = plain_weights(sample_weight, X_plain)
-        kept = slice(None) if weights is None else weights > 0
-        classes = np.unique(y_plain[kept])
-        if len(classes) < 2:
-            msg = (
-                f"y holds one class only ({classes.tolist()[0]!r}) where it has weight; a "
-                "classifier needs at least 2 classes. Check the target column."
+        arrays = None
+        records: Records
+        if is_source(X):
+            opened = self._open(X, y, sample_weight, classes=True)
+            if opened.records.n_targets != 1:
+                msg = f"y has {opened.records.n_targets} columns; class labels in one are wanted."
+                raise InvalidDataError(msg)
+            run = self._run(opened.records, engine, checkpoint)
+            records, classes = self._indicators(opened, run)
+        else:
+            X_plain, y_plain = self._read_fit(X, y)
+            check_classification_targets(y_plain)
+            weights = plain_weights(sample_weight, X_plain)
+            kept = slice(None) if weights is None else weights > 0
+            classes = np.unique(y_plain[kept])
+            self._check_classes(classes)
+            if weights is not None:
+                X_plain, y_plain, weights = X_plain[kept], y_plain[kept], weights[kept]
+            codes = np.searchsorted(classes, y_plain)
+            weights = self._with_class_weight(weights, classes, codes)
+            source = as_row_blocks(X_plain)
+            records = IndicatorRecords(
+                HeldRecords(source, codes[:, None].astype(np.float64), weights),
+                np.arange(len(classes), dtype=np.float64),
             )
-            raise InvalidDataError(msg)
-        if weights is not None:
-            X_plain, y_plain, weights = X_plain[kept], y_plain[kept], weights[kept]
-        codes = np.searchsorted(classes, y_plain)
-        weights = self._with_class_weight(weights, classes, codes)
-        Y = np.zeros((len(codes), len(classes)))
-        Y[np.arange(len(codes)), codes] = 1.0
-        H, distinct = self._solve(X, X_plain, Y, weights, (None, None), context)
+            if len(codes) <= sample_capacity(source.shape[1] + len(classes)):
+                arrays = (X_plain, np.eye(len(classes))[codes], weights)
+            run = self._run(records, engine, checkpoint)
+        learnt = self._solve(X, records, run, context, arrays=arrays, strata=True)
         self.classes_ = classes
-        readout = self._calibrate(X_plain, H, Y, codes, weights, distinct)
+        codes = learnt.Y.argmax(axis=1)
+        readout = self._calibrate(
+            learnt.X, learnt.H, learnt.Y, codes, learnt.weights, learnt.distinct
+        )
         self.network_ = SampledNetwork(self.hidden_, readout)
         self.coef_ = like(readout.coef.T, X)
         self.intercept_ = like(readout.intercept, X)
         context.call_on_fit_task_end(estimator=self)
         return self
+
+    def _check_classes(self, classes: Array) -> None:
+        if len(classes) < 2:
+            found = "no class" if len(classes) == 0 else f"one class only ({classes.tolist()[0]!r})"
+            msg = (
+                f"y holds {found} where it has weight; a classifier needs at least 2 classes. "
+                "Check the target column."
+            )
+            raise InvalidDataError(msg)
+
+    def _indicators(self, opened: TrainingSource, run: Run) -> tuple[Records, Array]:
+        """Return the records of a source with class indicators for targets, and the classes."""
+        counted = class_values(opened.records, run)
+        values = counted.values
+        if opened.labels is not None:
+            classes = opened.labels[values.astype(int)]
+        else:
+            check_classification_targets(values)
+            whole = (values == np.round(values)).all()
+            classes = values.astype(np.int64) if whole else values
+        self._check_classes(classes)
+        importance = None
+        if self.class_weight is not None:
+            by_class = compute_class_weight(
+                self.class_weight,
+                classes=classes,
+                y=classes,
+                sample_weight=counted.weights,
+            )
+            importance = by_class / by_class.max()
+        return IndicatorRecords(opened.records, values, importance), classes
 
     def _with_class_weight(
         self, weights: Array | None, classes: Array, codes: Array

@@ -9,8 +9,11 @@ from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
 
 from solvenet._array_api import like
+from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
+from solvenet.estimators._training import is_source
+from solvenet.features.survey import sample_capacity
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -119,17 +122,34 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
         return tags
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SampledNetworkRegressor:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        engine: Any = None,
+        checkpoint: Any = None,
+    ) -> SampledNetworkRegressor:
         """Sample the hidden layers and solve for the read-out.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
-            Inputs: array, DataFrame or array-API array (torch tensor on the CPU).
-        y : array-like of shape (n_rows,) or (n_rows, n_targets)
-            Targets.
-        sample_weight : array-like of shape (n_rows,), optional
-            Non-negative weights; an integer weight equals as many repetitions.
+        X : array-like of shape (n_rows, n_features), or source
+            Inputs: array, DataFrame or array-API array (torch tensor on the CPU); or a source
+            that is read in blocks: a path (Parquet, CSV, npy, HDF5, Zarr; file, folder,
+            pattern), row blocks, a Dask array or frame. See :func:`solvenet.sources.open_source`.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets), str or list of str
+            Targets, or the names of their columns in a source.
+        sample_weight : array-like of shape (n_rows,) or str, optional
+            Non-negative weights, or the name of their column in a source; an integer weight
+            equals as many repetitions.
+        engine : {"serial", "threads", "processes"}, Engine or distributed.Client, optional
+            Where passes over many rows run; the result does not depend on it. By default
+            threads.
+        checkpoint : path or Checkpoint, optional
+            Folder for what has been summed up so far: after a crash the same call goes on
+            there. Needs a seed. Removed at the end.
 
         Returns
         -------
@@ -138,14 +158,21 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
         """
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        X_plain, y_plain = self._read_fit(X, y, y_numeric=True, multi_output=True)
-        weights = plain_weights(sample_weight, X_plain)
-        Y = y_plain.astype(np.float64, copy=False).reshape(len(y_plain), -1)
-        used = Y if weights is None else Y[weights > 0]
-        low, high = used.min(axis=0), used.max(axis=0)
-        bounds = (low - (high - low), high + (high - low)) if self.clip else (None, None)
-        self._solve(X, X_plain, Y, weights, bounds, context)
-        self._one_target = y_plain.ndim == 1
+        arrays = None
+        records: Records
+        if is_source(X):
+            opened = self._open(X, y, sample_weight, classes=False)
+            records, self._one_target = opened.records, opened.one_target
+        else:
+            X_plain, y_plain = self._read_fit(X, y, y_numeric=True, multi_output=True)
+            weights = plain_weights(sample_weight, X_plain)
+            Y = y_plain.astype(np.float64, copy=False).reshape(len(y_plain), -1)
+            records = HeldRecords(as_row_blocks(X_plain), Y, weights)
+            self._one_target = y_plain.ndim == 1
+            if len(Y) <= sample_capacity(X_plain.shape[1] + Y.shape[1]):
+                arrays = (X_plain, Y, weights)
+        run = self._run(records, engine, checkpoint)
+        self._solve(X, records, run, context, arrays=arrays, bounded=self.clip)
         readout = self.network_.readout
         self.coef_ = like(readout.coef[:, 0] if self._one_target else readout.coef.T, X)
         self.intercept_ = (

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from solvenet._validation import check_count
 from solvenet.errors import InvalidDataError, ModelFileError
-from solvenet.sources.columns import columns_of, is_named, unknown_columns
 from solvenet.estimators.encoding import LevelColumn, NumberColumn, column_from, learn_column
+from solvenet.sources.columns import columns_of, is_named, unknown_columns
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

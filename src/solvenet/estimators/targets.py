@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet.errors import InvalidDataError
-from solvenet.sources.columns import missing_rows, unknown_columns
 from solvenet.estimators.encoding import is_numeric, numbers_of
+from solvenet.sources.columns import missing_rows, unknown_columns
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

@@ -12,7 +12,12 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from solvenet._array_api import like
+from solvenet.blocks import HeldRecords, MappedBlocks, Records, RowBlocks, as_row_blocks
 from solvenet.estimators._base import SampledBase, plain_weights, to_plain
+from solvenet.estimators._training import is_source
+from solvenet.features.rows import row_set
+from solvenet.features.survey import sample_capacity
+from solvenet.sources import open_source
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -102,18 +107,28 @@ class SampledFeatures(
         return tags
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> SampledFeatures:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        engine: Any = None,
+        checkpoint: Any = None,
+    ) -> SampledFeatures:
         """Sample the hidden layers.
 
         Parameters
         ----------
-        X : array-like of shape (n_rows, n_features)
-            Inputs.
-        y : array-like of shape (n_rows,) or (n_rows, n_targets), optional
-            Targets that guide the sampling; classes are recognised. Without them pairs
-            are drawn uniformly.
-        sample_weight : array-like of shape (n_rows,), optional
+        X : array-like of shape (n_rows, n_features), or source
+            Inputs, or a source that is read in blocks; see :meth:`SampledNetworkRegressor.fit`.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets), or str, optional
+            Targets that guide the sampling; classes are recognised in arrays. Without them
+            pairs are drawn uniformly.
+        sample_weight : array-like of shape (n_rows,) or str, optional
             Non-negative weights.
+        engine, checkpoint
+            As for :meth:`SampledNetworkRegressor.fit`.
 
         Returns
         -------
@@ -122,22 +137,41 @@ class SampledFeatures(
         """
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self)
-        if y is None:
-            X_plain = validate_data(
-                self, to_plain(X), dtype=[np.float64, np.float32], ensure_min_samples=2
-            )
-            Y = np.zeros((len(X_plain), 1))
+        arrays = None
+        records: Records
+        if is_source(X):
+            nothing = np.broadcast_to(0.0, (open_source(X).shape[0],)) if y is None else y
+            records = self._open(X, nothing, sample_weight, classes=False).records
         else:
-            X_plain, y_plain = self._read_fit(X, y, multi_output=True)
-            Y = _targets(y_plain)
-        weights = plain_weights(sample_weight, X_plain)
-        self._keep(X, self._sample(X_plain, Y, weights, context)[0])
+            if y is None:
+                X_plain = validate_data(
+                    self, to_plain(X), dtype=[np.float64, np.float32], ensure_min_samples=2
+                )
+                Y = np.zeros((len(X_plain), 1))
+            else:
+                X_plain, y_plain = self._read_fit(X, y, multi_output=True)
+                Y = _targets(y_plain)
+            weights = plain_weights(sample_weight, X_plain)
+            records = HeldRecords(as_row_blocks(X_plain), Y, weights)
+            if len(Y) <= sample_capacity(X_plain.shape[1] + Y.shape[1]):
+                arrays = (X_plain, Y, weights)
+        run = self._run(records, engine, checkpoint)
+        seen = self._survey(records, arrays, run, strata=False)
+        deviation = np.sqrt(seen.targets.variance)
+        Y = seen.Y / np.where(deviation > 0, deviation, 1.0) if is_source(X) else seen.Y
+        distinct = row_set(seen.X, Y, seen.weights, inputs=seen.scaling)
+        self._keep(X, self._sample(seen.X, Y, distinct, seen.scaling, context))
+        if run.checkpoint is not None:
+            run.checkpoint.end()
         context.call_on_fit_task_end(estimator=self)
         return self
 
     def transform(self, X: Any) -> Any:
         """Return the features, shape (n_rows, n_features_out), in the dtype of X."""
         plain = self._read(X, method="transform")
+        if isinstance(plain, RowBlocks):
+            features = MappedBlocks(plain, self.hidden_, self.hidden_.n_features_out)
+            return features.to_array().astype(plain.dtype, copy=False)
         return like(self.hidden_(plain).astype(plain.dtype, copy=False), X)
 
     @property

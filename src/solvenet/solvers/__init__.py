@@ -10,6 +10,7 @@ from solvenet.solvers.iterative import CGLS, LSMR, LSQR
 from solvenet.solvers.loo import LeaveOneOut, leave_one_out, loo_curve
 from solvenet.solvers.lsrn import LSRN, SPIR
 from solvenet.solvers.normal import NormalEquations
+from solvenet.solvers.factorization import KeptRows
 from solvenet.solvers.problem import rows_to_choose_by
 from solvenet.solvers.qr import QR, PivotedQR
 from solvenet.solvers.registry import SOLVERS, make_solver
@@ -34,6 +35,7 @@ __all__ = [
     "DeflatedBasis",
     "DeflatedSplit",
     "History",
+    "KeptRows",
     "LeaveOneOut",
     "Needs",
     "NormalEquations",
