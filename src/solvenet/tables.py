@@ -102,7 +102,8 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> Non
         data = arrow.table({name: arrow.array(v, from_pandas=True) for name, v in table.items()})
         if ending == ".parquet":
             parquet = import_optional("pyarrow.parquet", extra="cli", purpose="Writing Parquet")
-            parquet.write_table(data, payload)
+            # Without checksums a flipped bit in the values would go unnoticed.
+            parquet.write_table(data, payload, write_page_checksum=True)
         else:
             csv = import_optional("pyarrow.csv", extra="cli", purpose="Writing CSV")
             separator = "\t" if ending == ".tsv" else ","

@@ -153,12 +153,13 @@ def _source(thing: Any, columns: Any, dataset: str | None, n_rows: int | None) -
     if _is_path(thing):
         return _stored(thing, columns, dataset)
     home = _home(thing)
-    if isinstance(thing, Mapping) or home in _FRAMES or (home == "dask" and _is_frame(thing)):
-        return TableBlocks(open_table(thing), columns)
     if home == "scipy" and hasattr(thing, "tocsr"):
         return SparseBlocks(thing)
-    if home in _OBJECTS:
+    if home in _OBJECTS and not (home == "dask" and _is_frame(thing)):
         return _OBJECTS[home](thing)
+    # After those: files of HDF5 and some sparse matrices are mappings too.
+    if isinstance(thing, Mapping) or home in ("dask", *_FRAMES):
+        return TableBlocks(open_table(thing), columns)
     if _gives_blocks(thing):
         return iterable_blocks(thing, n_rows=n_rows)
     return as_row_blocks(thing)

@@ -27,8 +27,7 @@ class ParquetTable(FileTable):
 
     Only the footers are read when it is opened; values are read a few megabytes at a time,
     the columns that are asked for and no others. The memory this takes does not depend on
-    the size of a row group. Files that were written with checksums of their pages are
-    checked against them.
+    the size of a row group.
 
     Parameters
     ----------
@@ -51,6 +50,10 @@ class ParquetTable(FileTable):
     -----
     A range that begins inside a row group decodes that group from its beginning; cut at
     :meth:`cuts` where there is a choice.
+
+    Files with checksums of their pages (``pyarrow.parquet.write_table(...,
+    write_page_checksum=True)``) are checked against them. Without these, a value that was
+    altered on the disk reads as another value, which no one can notice.
     """
 
     format = "Parquet"

@@ -87,15 +87,18 @@ class StoredBlocks(RowBlocks):
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield ``(rows, block)`` as stored, from one limit of chunks to the next."""
         self.check_unchanged()
-        with self._told("opened"), self._open() as array:
+        with self._told("as a whole"), self._open() as array:
             if tuple(array.shape[:1]) != (self._stored_rows,):
                 self._refuse_shape(array.shape)
             stop = self._start + self.shape[0]
             at = self._start
             while at < stop:
                 end = self._end(at, stop)
-                with self._told(f"rows {at} to {end - 1}"):
+                try:
                     block = self._rows(array, at, end)
+                except Exception:
+                    self._find_damage(array, at, end)
+                    raise
                 self._check(block, at)
                 yield slice(at - self._start, end - self._start), block
                 at = end
@@ -141,6 +144,15 @@ class StoredBlocks(RowBlocks):
         aligned = end // self._chunk_rows * self._chunk_rows
         return min(aligned if aligned > at else end, stop)
 
+    def _find_damage(self, array: Any, at: int, end: int) -> None:
+        """Read chunk by chunk what could not be read at once, to name the damaged one."""
+        chunk = self._chunk_rows
+        while at < end:
+            stop = min((at // chunk + 1) * chunk, end)
+            with self._told(f"chunk {at // chunk} (rows {at} to {stop - 1})"):
+                self._rows(array, at, stop)
+            at = stop
+
     def _rows(self, array: Any, at: int, end: int) -> Array:
         if self._index is None:
             block = np.asarray(array[at:end])
@@ -182,7 +194,7 @@ class StoredBlocks(RowBlocks):
         except Exception as error:
             self.check_unchanged()
             if not is_damage(error) and not isinstance(error, RuntimeError | KeyError):
-                error.add_note(f"While reading {self.title()} ({what}).")
+                error.add_note(f"While reading {self.title()}, {what}.")
                 raise
-            where = f"{self.title()} ({what})"
+            where = f"{self.title()}, {what},"
             raise damaged(where, self.format, error) from error
