@@ -47,12 +47,14 @@ class DeviceAlgebra(Algebra):
     def cholesky(self, G: DeviceArray, shift: float) -> DeviceArray | None:
         """Return L, zero above the diagonal, or None."""
         xp, n = self.device.xp, G.shape[0]
+        if self.device.library == "torch":
+            shifted = G.clone()
+            shifted.diagonal().add_(float(shift))
+            L, info = self.device.module.linalg.cholesky_ex(shifted)  # reads the lower triangle
+            return L if int(info) == 0 else None
         eye = xp.eye(n, dtype=G.dtype, device=self.device.handle)
         shifted = xp.tril(G)
         shifted = shifted + xp.tril(shifted, k=-1).T + float(shift) * eye
-        if self.device.library == "torch":
-            L, info = self.device.module.linalg.cholesky_ex(shifted)
-            return L if int(info) == 0 else None
         try:
             L = xp.linalg.cholesky(shifted)
         except np.linalg.LinAlgError:

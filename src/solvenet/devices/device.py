@@ -87,8 +87,11 @@ class Device:
         """
         if _array_api.is_foreign(array):
             return array if dtype is None else self.xp.astype(array, self.dtype(dtype), copy=False)
-        # A copy of our own: the library may share memory, and refuses what is read-only.
-        host = np.array(array, dtype=dtype, order="C", copy=True)
+        host = np.asarray(array, dtype=dtype)
+        if not self.is_accelerator or not host.flags.writeable or min(host.strides, default=0) < 0:
+            # The library may share memory, and refuses what is read-only or reversed; on an
+            # accelerator the array is a copy in any case.
+            host = np.array(host, copy=True)
         return self.xp.asarray(host, device=self.handle)
 
     def bring(self, array: DeviceArray, source: Device, dtype: str) -> DeviceArray:
@@ -97,6 +100,10 @@ class Device:
 
     def to_numpy(self, array: DeviceArray) -> Array:
         """Return a copy of an array of the device as NumPy."""
+        if self.is_torch_cuda:
+            return array.cpu().numpy()  # type: ignore[no-any-return]
+        if self.library == "cupy":
+            return array.get()  # type: ignore[no-any-return]
         return np.array(_array_api.to_numpy(array), copy=True)
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> DeviceArray:

@@ -171,7 +171,10 @@ class DeviceGram(DeviceReduction):
         rest = self.device.xp.concat(
             [rest_A, self.device.to_device(np.append(rest_B, 0.0), self.precision.sums)]
         )
-        self._sums -= (weight * rest_A)[:, None] * rest[None, :]
+        for start in range(0, n_cols, PANEL):  # no second matrix of this size
+            part = slice(start, min(start + PANEL, n_cols))
+            sums = self._sums[part, :]
+            sums -= (weight * rest_A[part])[:, None] * rest[None, :]
         AA, AB = self._fetched()
         mean_A = self.device.to_numpy(self._shift_A) + AB[:, -1] / weight
         BB = np.maximum(BB - weight * rest_B**2, 0.0)
