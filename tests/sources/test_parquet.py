@@ -5,6 +5,7 @@ import decimal
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -109,7 +110,7 @@ def test_only_what_is_asked_for_is_read(tmp_path):
         pq.write_table(pa.table(columns), tmp_path / f"{number}.parquet")
     table = open_table(tmp_path)
     opened, open_one = [], table._open
-    table._open = lambda file: opened.append(file) or open_one(file)
+    table._open = lambda file, names: opened.append(file) or open_one(file, names)
     source = TableBlocks(table, ["x"])
     assert source.between(12, 18).to_array().tolist() == [[1.0]] * 6
     assert opened == [1]
@@ -133,18 +134,22 @@ def test_many_small_row_groups_make_large_blocks(tmp_path):
     assert np.array_equal(block[:, 0], values)
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's account")
 def test_memory_does_not_grow_with_the_row_group(tmp_path):
-    """One row group of 80 MB is read in a few blocks' memory."""
+    """One row group of 160 MB is read in a few blocks' memory."""
     path = tmp_path / "t.parquet"
-    rng = np.random.default_rng(0)
-    table = pa.table({f"x{at}": rng.standard_normal(1_000_000) for at in range(10)})
+    values = np.random.default_rng(0).standard_normal(1_000_000)
+    table = pa.table({f"x{at}": values + at for at in range(20)})
     pq.write_table(table, path, row_group_size=1_000_000, use_dictionary=False)
+    # Not getrusage, whose peak a program inherits from the one that starts it.
     code = (
-        "import resource, sys\n"
+        "import sys\n"
         "from solvenet.sources import open_source\n"
+        "def peak():\n"
+        "    lines = open('/proc/self/status')\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM'))\n"
         "source = open_source(sys.argv[1])\n"
-        "list(source.between(0, 10).blocks())\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "next(source.between(0, 10).blocks())\n"
         "before = peak()\n"
         "print(sum(len(block) for _, block in source.stream()), peak() - before)\n"
     )
@@ -153,4 +158,4 @@ def test_memory_does_not_grow_with_the_row_group(tmp_path):
     )
     n_rows, grown = map(int, done.stdout.split())
     assert n_rows == 1_000_000
-    assert grown < 60_000  # kilobytes
+    assert grown < 90_000  # kilobytes

@@ -30,6 +30,16 @@ def kind_of(dtype: np.dtype[Any]) -> str:
     return _KINDS.get(dtype.kind, "other")
 
 
+def _rows_at_once(n_columns: int) -> int:
+    """Return how many rows are read at a time.
+
+    They should stay in a processor's cache. Of many columns that would be so few rows that
+    the cost of a call for each column prevails.
+    """
+    few = min(4096, rows_per_block(n_columns, 8, 16 * CACHE_BYTES))
+    return max(few, rows_per_block(n_columns, 8, CACHE_BYTES))
+
+
 class Table(ABC):
     """A table with named columns that is read in parts, again and again.
 
@@ -76,7 +86,7 @@ class Table(ABC):
         start, stop : int, optional
             Row numbers; by default all rows.
         rows : int, optional
-            Most rows at a time; by default about 4 MB.
+            Most rows at a time; by default about 4 MB, more where columns are many.
 
         Yields
         ------
@@ -101,7 +111,7 @@ class Table(ABC):
         if start == end:
             return iter(())
         if rows is None:
-            rows = rows_per_block(len(names), 8, CACHE_BYTES)
+            rows = _rows_at_once(len(names))
         return self._batches(names, start, end, rows)
 
     @abstractmethod

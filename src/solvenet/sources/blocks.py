@@ -10,7 +10,6 @@ import numpy as np
 
 from solvenet._validation import check_count
 from solvenet.blocks import RowBlocks
-from solvenet.blocks.planning import CACHE_BYTES
 from solvenet.blocks.planning import rows_per_block as plan_rows
 from solvenet.errors import InvalidDataError
 from solvenet.sources._base import Table
@@ -118,12 +117,7 @@ class TableBlocks(RowBlocks):
     def _read(self, *, reuse: bool) -> Iterator[tuple[slice, Array]]:
         (n_rows, n_cols), step = self.shape, self.rows_per_block
         unique = list(dict.fromkeys(self.names))
-        batches = self.table.batches(
-            unique,
-            start=self._start,
-            stop=self._start + n_rows,
-            rows=min(step, plan_rows(len(unique), 8, CACHE_BYTES)),
-        )
+        batches = self.table.batches(unique, start=self._start, stop=self._start + n_rows)
         memory = np.empty((min(step, n_rows), n_cols), self.dtype)
         done = filled = 0
         for _, batch in batches:

@@ -114,7 +114,7 @@ class CSVTable(FileTable):
         return None
 
     @contextmanager
-    def _open(self, file: int) -> Iterator[Any]:
+    def _open(self, file: int, columns: list[str]) -> Iterator[Any]:
         with Path(self.files[file].path).open("rb") as handle:
             yield handle, self._indices[file]
 

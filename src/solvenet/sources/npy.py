@@ -96,7 +96,7 @@ class NpyTable(FileTable):
         super().__init__(files, list(schemas[0]), joined_types(files, schemas), rows)
 
     @contextmanager
-    def _open(self, file: int) -> Iterator[Any]:
+    def _open(self, file: int, columns: list[str]) -> Iterator[Any]:
         yield map_array(self.files[file].path)
 
     def _read(

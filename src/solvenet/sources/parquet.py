@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 BUFFER_BYTES = 2**20
-"""Column chunks are read through buffers of this size, and never as a whole."""
+"""Column chunks are read through buffers of at most this size, and never as a whole."""
+
+ALL_BUFFERS = 2**25
+"""Bytes of all buffers together, while they are no smaller than 64 kB."""
 
 
 class ParquetTable(FileTable):
@@ -27,7 +30,8 @@ class ParquetTable(FileTable):
 
     Only the footers are read when it is opened; values are read a few megabytes at a time,
     the columns that are asked for and no others. The memory this takes does not depend on
-    the size of a row group.
+    the size of a row group: some 50 MB, and for hundreds of columns 2 MB for each of them
+    (its dictionary and a page).
 
     Parameters
     ----------
@@ -69,9 +73,10 @@ class ParquetTable(FileTable):
         super().__init__(files, list(schemas[0]), joined_types(files, schemas), rows)
 
     @contextmanager
-    def _open(self, file: int) -> Iterator[Any]:
+    def _open(self, file: int, columns: list[str]) -> Iterator[Any]:
         arrow = import_optional("pyarrow", extra="disk", purpose="Reading Parquet")
-        with _open_parquet(self.files[file].path) as handle:
+        buffer = min(max(ALL_BUFFERS // len(columns), 2**16), BUFFER_BYTES)
+        with _open_parquet(self.files[file].path, buffer) as handle:
             try:
                 yield handle
             finally:
@@ -94,10 +99,10 @@ class ParquetTable(FileTable):
                 return
 
 
-def _open_parquet(path: str) -> Any:
+def _open_parquet(path: str, buffer: int = BUFFER_BYTES) -> Any:
     parquet = import_optional("pyarrow.parquet", extra="disk", purpose=f"Reading {path}")
     return parquet.ParquetFile(
-        path, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True
+        path, pre_buffer=False, buffer_size=buffer, page_checksum_verification=True
     )
 
 

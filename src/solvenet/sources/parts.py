@@ -60,7 +60,7 @@ class FileTable(Table):
             raise InvalidDataError(msg)
 
     @abstractmethod
-    def _open(self, file: int) -> AbstractContextManager[Any]:
+    def _open(self, file: int, columns: list[str]) -> AbstractContextManager[Any]:
         """Open a file for the time of one pass."""
 
     @abstractmethod
@@ -108,7 +108,7 @@ class FileTable(Table):
         low, high = self._parts_of(start, stop)
         for file in range(self._file_of(low), self._file_of(high - 1) + 1):
             before, after = int(self._first_parts[file]), int(self._first_parts[file + 1])
-            with self._guarded(self._title_of(file)), self._open(file) as handle:
+            with self._guarded(self._title_of(file)), self._open(file, columns) as handle:
                 for part in range(max(low, before), min(high, after)):
                     at = max(start, int(self._limits[part]))
                     end = min(stop, int(self._limits[part + 1]))
