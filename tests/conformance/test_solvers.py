@@ -29,7 +29,7 @@ SOURCES = [
     "scaled",
     "one pass",
 ]
-GRAM = ("normal", "normal, Cholesky")
+GRAM = ("normal", "normal, Cholesky", "hessian")
 SPLIT = ("split", "split, lsqr")
 KRYLOV = ("lsqr", "lsmr", "cgls")
 PUBLISHED = ("lsrn", "lsrn, chebyshev")

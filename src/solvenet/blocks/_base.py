@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvenet.blocks.planning import rows_per_block
 from solvenet.errors import InvalidDataError, MemoryLimitError
 
 if TYPE_CHECKING:
@@ -124,6 +125,23 @@ class RowBlocks(ABC):
             Row numbers, ``0 <= start < stop <= n_rows``.
         """
         return Between(self, *self.check_range(start, stop))
+
+    def taken(self, index: Array) -> RowBlocks:
+        """Return some rows, held in memory: one pass.
+
+        Sources that make their rows read or make only these.
+
+        Parameters
+        ----------
+        index : array of int, ascending
+            Numbers of the rows.
+        """
+        parts = []
+        for rows, block in self.stream():
+            low, high = np.searchsorted(index, [rows.start, rows.stop])
+            if low < high:
+                parts.append(block[index[low:high] - rows.start])
+        return Taken(np.concatenate(parts))
 
     def check_range(self, start: int, stop: int) -> tuple[int, int]:
         """Return the range if it holds rows, at least one."""
@@ -250,6 +268,27 @@ class Columns(RowBlocks):
         """Return those of these columns, where the source knows them."""
         norms = self._source.weight_norms()
         return None if norms is None else norms[self._index]
+
+
+class Taken(RowBlocks):
+    """Some rows of a source, held in memory; made by :meth:`RowBlocks.taken`."""
+
+    def __init__(self, rows: Array) -> None:
+        self.shape = (rows.shape[0], rows.shape[1])
+        self.dtype = rows.dtype
+        self._rows = rows
+
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
+        """Yield ``(rows, block)`` of about 16 MB."""
+        step = rows_per_block(self.shape[1], self.dtype.itemsize)
+        for start in range(0, len(self._rows), step):
+            rows = slice(start, min(start + step, len(self._rows)))
+            yield rows, self._rows[rows]
+
+    def between(self, start: int, stop: int) -> RowBlocks:
+        """Return some rows."""
+        start, stop = self.check_range(start, stop)
+        return Taken(self._rows[start:stop])
 
 
 class Between(RowBlocks):

@@ -68,6 +68,10 @@ class ArrayBlocks(RowBlocks):
         start, stop = self.check_range(start, stop)
         return ArrayBlocks(self._array[start:stop], rows_per_block=self.rows_per_block)
 
+    def taken(self, index: Array) -> RowBlocks:
+        """Return some rows."""
+        return ArrayBlocks(self._array[index], rows_per_block=self.rows_per_block)
+
 
 def as_row_blocks(A: Any, *, rows_per_block: int | None = None) -> RowBlocks:
     """Return `A` as row blocks: itself, or those of an array or a SciPy LinearOperator."""

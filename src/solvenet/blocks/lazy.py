@@ -37,13 +37,17 @@ class _Derived(RowBlocks):
         """Return what becomes of one block of the source."""
 
     @abstractmethod
-    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+    def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         """Return what becomes of some rows of the source."""
 
     def between(self, start: int, stop: int) -> RowBlocks:
         """Return some rows: chosen first, changed afterwards."""
         start, stop = self.check_range(start, stop)
         return self._with(self._source.between(start, stop), slice(start, stop))
+
+    def taken(self, index: Array) -> RowBlocks:
+        """Return some rows; only these are changed."""
+        return self._with(self._source.taken(index), index)
 
     def cuts(self) -> Array | None:
         """Return those of the source."""
@@ -135,7 +139,7 @@ class MappedBlocks(_Derived):
         norms: Array | None = None if known is None else known()
         return norms
 
-    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+    def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         return MappedBlocks(
             source, self._function, self.shape[1], dtype=self.dtype.type, into=self._into
         )
@@ -162,7 +166,7 @@ class WithIntercept(_Derived):
     def __init__(self, source: RowBlocks) -> None:
         super().__init__(source, source.shape[1] + 1, source.dtype)
 
-    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+    def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         return WithIntercept(source)
 
     def _change(self, rows: slice, block: Array) -> Array:
@@ -182,7 +186,7 @@ class Centered(_SameColumns):
     def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
         return Centered(source, self._mean[index] if self._mean.ndim else self._mean)
 
-    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+    def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         return Centered(source, self._mean)
 
 
@@ -199,7 +203,7 @@ class Scaled(_SameColumns):
     def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
         return Scaled(source, self._factor[index] if self._factor.ndim else self._factor)
 
-    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+    def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         return Scaled(source, self._factor)
 
 
@@ -224,7 +228,7 @@ class Weighted(_SameColumns):
     def _of(self, source: RowBlocks, index: Array) -> RowBlocks:
         return Weighted(source, self._weights)
 
-    def _with(self, source: RowBlocks, rows: slice) -> RowBlocks:
+    def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         return Weighted(source, self._weights[rows])
 
 

@@ -83,6 +83,16 @@ class Records(ABC):
                 weights[rows] = w
         return B, weights
 
+    @abstractmethod
+    def taken(self, index: Array) -> Records:
+        """Return some rows, held in memory: one pass.
+
+        Parameters
+        ----------
+        index : array of int, ascending
+            Numbers of the rows.
+        """
+
     def mapped(
         self, function: Callable[..., Array], n_cols: int, *, rows_per_block: int | None = None
     ) -> Records:
@@ -127,6 +137,11 @@ class HeldRecords(Records):
         """Return some rows."""
         weights = None if self._weights is None else self._weights[start:stop]
         return HeldRecords(self._A.between(start, stop), self._B[start:stop], weights)
+
+    def taken(self, index: Array) -> Records:
+        """Return some rows."""
+        weights = None if self._weights is None else self._weights[index]
+        return HeldRecords(self._A.taken(index), self._B[index], weights)
 
     def cuts(self) -> Array | None:
         """Return those of the matrix."""
@@ -184,6 +199,11 @@ class SplitRecords(Records):
         part = self._source.between(start, stop)
         return SplitRecords(part, self._inputs, self._targets, self._weights)
 
+    def taken(self, index: Array) -> Records:
+        """Return some rows."""
+        part = self._source.taken(index)
+        return SplitRecords(part, self._inputs, self._targets, self._weights)
+
     def cuts(self) -> Array | None:
         """Return those of the source."""
         return self._source.cuts()
@@ -238,6 +258,11 @@ class ZippedRecords(Records):
         """Return some rows."""
         weights = None if self._weights is None else self._weights[start:stop]
         return ZippedRecords(self._A.between(start, stop), self._B.between(start, stop), weights)
+
+    def taken(self, index: Array) -> Records:
+        """Return some rows."""
+        weights = None if self._weights is None else self._weights[index]
+        return ZippedRecords(self._A.taken(index), self._B.taken(index), weights)
 
     def cuts(self) -> Array | None:
         """Return those of the matrix."""
@@ -311,6 +336,11 @@ class MappedRecords(Records):
     def labels(self) -> tuple[Array, Array | None]:
         """Return targets and weights; nothing is mapped."""
         return self._records.labels()
+
+    def taken(self, index: Array) -> Records:
+        """Return some rows; the others are not mapped."""
+        part = self._records.taken(index)
+        return MappedRecords(part, self._function, self.shape[1], rows_per_block=self._step)
 
 
 class _Matrix(RowBlocks):

@@ -44,9 +44,9 @@ from solvenet.features import (
 from solvenet.features.layers import InputScaling
 from solvenet.features.rows import RowSet
 from solvenet.features.scaling import scale_inputs
-from solvenet.features.survey import survey_rows
+from solvenet.features.survey import PAIR_ROWS, survey_rows
 from solvenet.networks import HiddenMap, Readout
-from solvenet.reductions import ColumnMoments
+from solvenet.reductions import ColumnMoments, DistinctRows
 from solvenet.solvers import SolveResult
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ class Seen:
         Of the inputs, for all rows.
     targets : ColumnMoments
         Of the targets of all rows.
-    complete : bool
-        Whether these are all rows (or all different ones, with summed weights).
+    sample : DistinctRows or None
+        The larger sample that these rows are taken from; None if they are all rows (or all
+        different ones, with summed weights).
     """
 
     X: Array
@@ -80,7 +81,12 @@ class Seen:
     weights: Array | None
     scaling: InputScaling
     targets: ColumnMoments
-    complete: bool
+    sample: DistinctRows | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether no row is missing."""
+        return self.sample is None
 
 
 class SampledBase(CallbackSupportMixin, BaseEstimator):
@@ -183,6 +189,10 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         )
         raise InvalidSettingError(msg)
 
+    def _few(self, X: Array, Y: Array) -> bool:
+        """Tell whether rows in memory are learnt from as a whole, without a survey."""
+        return len(X) <= sample_capacity(X.shape[1] + Y.shape[1], self._memory_bytes)
+
     def _survey(self, records: Records, arrays: Arrays | None, run: Run, *, strata: bool) -> Seen:
         """Return rows to sample from, and the scaling of the inputs.
 
@@ -190,16 +200,16 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         """
         if arrays is None:
             survey = survey_rows(records, strata=strata, run=run)
-            X, Y, weights = survey.distinct.rows()
             if not survey.distinct.complete:
+                X, Y, weights = survey.distinct.rows(PAIR_ROWS)
                 scaling = survey.scaling(records, self.scaling, clip=self.clip, run=run)
-                return Seen(X, Y, weights, scaling, survey.targets, complete=False)
-            arrays = (X, Y, weights)
+                return Seen(X, Y, weights, scaling, survey.targets, survey.distinct)
+            arrays = survey.distinct.rows()
         X, Y, w = arrays
         moments = ColumnMoments(Y.shape[1])
         moments.update(Y, weights=w)
         scaling = scale_inputs(X, w, self.scaling, clip=self.clip)
-        return Seen(X, Y, w, scaling, moments, complete=True)
+        return Seen(X, Y, w, scaling, moments)
 
     def _sample(
         self, X: Array, Y: Array, distinct: RowSet, scaling: InputScaling, context: Any

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvenet.blocks import MappedBlocks, Records, RowBlocks, as_row_blocks
+from solvenet.blocks import HeldRecords, MappedBlocks, Records, RowBlocks, as_row_blocks
 from solvenet.engine import Run
 from solvenet.errors import InvalidSettingError
 from solvenet.estimators._base import (
@@ -20,7 +20,8 @@ from solvenet.estimators._base import (
     with_uncertainty,
 )
 from solvenet.features.rows import RowSet, row_set
-from solvenet.networks import SampledNetwork
+from solvenet.networks import HiddenMap, SampledNetwork
+from solvenet.reductions import DistinctRows
 from solvenet.solvers import KeptRows, Solver, SolveResult, make_solver, rows_to_choose_by
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class SampledNetworkBase(SampledBase):
         sampling = lap()
         step = -(-len(distinct.index) // rows_to_choose_by(hidden.n_features_out))
         at, importance = distinct.index[::step], distinct.weights[::step]
-        if seen.complete:
+        if seen.sample is None:
             H = self._blocks(plain, hidden, Y.shape[1])
             self.result_ = self._solve_readout(H, Y, weights, (at, importance), run)
         else:
@@ -121,7 +122,8 @@ class SampledNetworkBase(SampledBase):
                 hidden, hidden.n_features_out, rows_per_block=plan.rows_per_block
             )
             kept = KeptRows(hidden(plain[at]), Y[at], importance)
-            self.result_ = self._solve_readout(features, None, None, kept, run)
+            subset = _features_of(seen.sample, hidden, plan.rows_per_block)
+            self.result_ = self._solve_readout(features, None, None, kept, run, subset)
         report_step(context, self, "solve read-out")
         self.seconds_ = {"sample": sampling, "solve": lap()}
         self._keep(X, hidden)
@@ -134,7 +136,13 @@ class SampledNetworkBase(SampledBase):
         return Learnt(plain, Y, weights, distinct, H, complete=seen.complete)
 
     def _solve_readout(
-        self, A: Any, B: Array | None, weights: Array | None, choose_by: Any, run: Run
+        self,
+        A: Any,
+        B: Array | None,
+        weights: Array | None,
+        choose_by: Any,
+        run: Run,
+        subset: tuple[Records, float] | None = None,
     ) -> SolveResult:
         return make_solver(self.solver).solve(
             A,
@@ -146,6 +154,7 @@ class SampledNetworkBase(SampledBase):
             memory_limit=self._memory_bytes,
             choose_by=choose_by,
             run=run,
+            subset=subset,
         )
 
     @property
@@ -168,3 +177,13 @@ class SampledNetworkBase(SampledBase):
             )
             self.network_ = network
         return network
+
+
+def _features_of(
+    sample: DistinctRows, hidden: HiddenMap, rows_per_block: int
+) -> tuple[Records, float]:
+    """Return the features of sampled rows, and their share of the weight of all rows."""
+    X, Y, weights = sample.rows()
+    source = as_row_blocks(X, rows_per_block=rows_per_block)
+    H = MappedBlocks(source, hidden, hidden.n_features_out, into=True)
+    return HeldRecords(H, Y, weights), float(weights.sum() / sample.totals.sum())

@@ -231,6 +231,11 @@ class IndicatorRecords(Records):
         part = self._records.between(start, stop)
         return IndicatorRecords(part, self._values, self._importance)
 
+    def taken(self, index: Array) -> Records:
+        """Return some rows."""
+        part = self._records.taken(index)
+        return IndicatorRecords(part, self._values, self._importance)
+
     def cuts(self) -> Array | None:
         """Return those of the records."""
         return self._records.cuts()

@@ -25,7 +25,6 @@ from solvenet.estimators._training import (
     is_source,
 )
 from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
-from solvenet.features.survey import sample_capacity
 from solvenet.networks import Readout, SampledNetwork
 from solvenet.solvers import Solver, leave_one_out
 
@@ -203,7 +202,8 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
                 HeldRecords(source, codes[:, None].astype(np.float64), weights),
                 np.arange(len(classes), dtype=np.float64),
             )
-            if len(codes) <= sample_capacity(source.shape[1] + len(classes)):
+            indicators = np.broadcast_to(0.0, (len(codes), len(classes)))
+            if self._few(X_plain, indicators):
                 arrays = (X_plain, np.eye(len(classes))[codes], weights)
             run = self._run(records, engine, checkpoint)
         learnt = self._solve(X, records, run, context, arrays=arrays, strata=True)

@@ -13,7 +13,6 @@ from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
 from solvenet.estimators._training import is_source
-from solvenet.features.survey import sample_capacity
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -169,7 +168,7 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
             Y = y_plain.astype(np.float64, copy=False).reshape(len(y_plain), -1)
             records = HeldRecords(as_row_blocks(X_plain), Y, weights)
             self._one_target = y_plain.ndim == 1
-            if len(Y) <= sample_capacity(X_plain.shape[1] + Y.shape[1]):
+            if self._few(X_plain, Y):
                 arrays = (X_plain, Y, weights)
         run = self._run(records, engine, checkpoint)
         self._solve(X, records, run, context, arrays=arrays, bounded=self.clip)

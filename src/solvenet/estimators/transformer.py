@@ -16,7 +16,6 @@ from solvenet.blocks import HeldRecords, MappedBlocks, Records, RowBlocks, as_ro
 from solvenet.estimators._base import SampledBase, plain_weights, to_plain
 from solvenet.estimators._training import is_source
 from solvenet.features.rows import row_set
-from solvenet.features.survey import sample_capacity
 from solvenet.sources import open_source
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class SampledFeatures(
                 Y = _targets(y_plain)
             weights = plain_weights(sample_weight, X_plain)
             records = HeldRecords(as_row_blocks(X_plain), Y, weights)
-            if len(Y) <= sample_capacity(X_plain.shape[1] + Y.shape[1]):
+            if self._few(X_plain, Y):
                 arrays = (X_plain, Y, weights)
         run = self._run(records, engine, checkpoint)
         seen = self._survey(records, arrays, run, strata=False)

@@ -16,19 +16,28 @@ if TYPE_CHECKING:
     from solvenet.engine import Run
     from solvenet.features.layers import InputScaling
 
-SAMPLE_ROWS = 2**16
-"""Most distinct rows that pairs, quartiles and regularisation are taken from."""
+SAMPLE_ROWS = 2**20
+"""Most distinct rows that are kept: fewer are held as a whole."""
+
+PAIR_ROWS = 2**16
+"""Of more rows than are kept, pairs, quartiles and regularisation come from so many."""
 
 SAMPLE_NUMBERS = 2**24
-"""Most numbers that these rows hold."""
+"""Most numbers that the kept rows hold, without a memory limit."""
+
+SHARE_OF_MEMORY = 8
+"""With one, they take at most this part of it."""
 
 FEWEST_ROWS = 2**13
 """However wide, so many rows are taken."""
 
 
-def sample_capacity(n_cols: int) -> int:
+def sample_capacity(n_cols: int, memory_limit: int | None = None) -> int:
     """Return how many distinct rows of so many columns are kept."""
-    return int(np.clip(SAMPLE_NUMBERS // max(1, n_cols), FEWEST_ROWS, SAMPLE_ROWS))
+    numbers = SAMPLE_NUMBERS
+    if memory_limit is not None:
+        numbers = min(numbers, memory_limit // SHARE_OF_MEMORY // 8)
+    return int(np.clip(numbers // max(1, n_cols), FEWEST_ROWS, SAMPLE_ROWS))
 
 
 class Survey(Reduction):
@@ -40,6 +49,8 @@ class Survey(Reduction):
         Columns of the inputs and of the targets.
     strata : bool, default=False
         Whether targets are class indicators.
+    memory_limit : int, optional
+        Bytes of which the sample takes a part.
 
     Attributes
     ----------
@@ -49,9 +60,16 @@ class Survey(Reduction):
         The sample.
     """
 
-    def __init__(self, n_cols: int, n_targets: int, *, strata: bool = False) -> None:
+    def __init__(
+        self,
+        n_cols: int,
+        n_targets: int,
+        *,
+        strata: bool = False,
+        memory_limit: int | None = None,
+    ) -> None:
         self.inputs, self.targets = ColumnMoments(n_cols), ColumnMoments(n_targets)
-        capacity = sample_capacity(n_cols + n_targets)
+        capacity = sample_capacity(n_cols + n_targets, memory_limit)
         self.distinct = DistinctRows(n_cols, n_targets, capacity, strata=strata)
 
     def update(
@@ -87,7 +105,7 @@ class Survey(Reduction):
         self, records: Records, scaling: str | None, *, clip: bool, run: Run
     ) -> InputScaling:
         """Return the scaling of the inputs; a second pass for the isotropic one that clips."""
-        X, _, weights = self.distinct.rows()
+        X, _, weights = self.distinct.rows(PAIR_ROWS)
         made = scale_inputs(X, weights, scaling, clip=clip, moments=self.inputs)
         if made.radius is None:
             return made
@@ -98,8 +116,13 @@ class Survey(Reduction):
 
 def survey_rows(records: Records, *, strata: bool, run: Run) -> Survey:
     """Read the rows once and return what sampling needs to know of them."""
-    make = partial(Survey, records.shape[1], records.n_targets, strata=strata)
+    make = partial(
+        Survey,
+        records.shape[1],
+        records.n_targets,
+        strata=strata,
+        memory_limit=run.memory_limit,
+    )
     survey = run.reduce(records, make, name="survey")
     assert isinstance(survey, Survey)
     return survey
-

@@ -50,9 +50,7 @@ class DistinctRows(Reduction):
     E. Cohen, H. Kaplan (2007), Summarizing data using bottom-k sketches, PODC, 225-234.
     """
 
-    def __init__(
-        self, n_cols: int, n_targets: int, capacity: int, *, strata: bool = False
-    ) -> None:
+    def __init__(self, n_cols: int, n_targets: int, capacity: int, *, strata: bool = False) -> None:
         self.complete = True
         self.totals = np.zeros(n_targets if strata else 1)
         self._n_cols = n_cols
@@ -102,7 +100,7 @@ class DistinctRows(Reduction):
     def _add(self, rows: Array, w: Array, keys: Array, codes: Array) -> None:
         self._waiting += [rows, w, keys, codes]
         self._n_waiting += len(rows)
-        if self._n_waiting >= self._share * len(self.totals):
+        if 2 * self._n_waiting >= self._share * len(self.totals):
             self.compact()
 
     def compact(self) -> None:
@@ -144,19 +142,22 @@ class DistinctRows(Reduction):
         """Bytes of the state."""
         return self._rows.nbytes + sum(part.nbytes for part in self._waiting)
 
-    def rows(self) -> tuple[Array, Array, Array]:
-        """Return the kept rows of A and of B, and their weights, in the order of the hashes.
+    def rows(self, most: int | None = None) -> tuple[Array, Array, Array]:
+        """Return kept rows of A and of B, and their weights, in the order of the hashes.
 
-        Where strata were sampled differently, weights are scaled to represent their class,
-        none of them upwards.
+        At most `most` of them, which are a sample as well. Where strata were sampled
+        differently, weights are scaled to represent their class, none of them upwards.
         """
         self.compact()
-        w = self._weights
-        if self._strata and not self.complete:
-            kept = np.bincount(self._codes, w, len(self.totals))
+        begins = np.searchsorted(self._codes, np.arange(len(self.totals) + 1))
+        share = len(self._rows) if most is None else max(1, most // len(self.totals))
+        taken = np.arange(len(self._codes)) - begins[self._codes] < share
+        rows, w, codes = self._rows[taken], self._weights[taken], self._codes[taken]
+        if self._strata and not (self.complete and taken.all()):
+            kept = np.bincount(codes, w, len(self.totals))
             factor = self.totals / np.where(kept > 0, kept, 1.0)
-            w = w * (factor / factor.max())[self._codes]
-        return self._rows[:, : self._n_cols], self._rows[:, self._n_cols :], w
+            w = w * (factor / factor.max())[codes]
+        return rows[:, : self._n_cols], rows[:, self._n_cols :], w
 
 
 def row_hashes(rows: Array) -> Array:

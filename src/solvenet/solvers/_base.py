@@ -11,6 +11,7 @@ from typing import Any, ClassVar, final
 import numpy as np
 
 from solvenet._validation import check_choice
+from solvenet.blocks import Records
 from solvenet.engine import Run
 from solvenet.errors import UnsupportedProblemError
 from solvenet.solvers.audit import RawSolution, audit_solution
@@ -94,6 +95,7 @@ class Solver(ABC):
         start: Any = None,
         audit: str = "auto",
         run: Run | None = None,
+        subset: tuple[Records, float] | None = None,
     ) -> SolveResult:
         """Solve ``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``.
 
@@ -131,6 +133,9 @@ class Solver(ABC):
             to full accuracy and the source can be read again.
         run : Run, optional
             Engine and checkpoint of the passes; see :class:`solvenet.engine.Run`.
+        subset : tuple of (Records, share), optional
+            Rows that stand for all, with their share of the weight, for solvers that begin
+            with some rows. By default these take evenly spaced ones.
 
         Returns
         -------
@@ -148,7 +153,18 @@ class Solver(ABC):
             passes.
         """
         problem = make_problem(
-            A, B, alpha, rcond, intercept, weights, memory_limit, choose_by, start, criterion, run
+            A,
+            B,
+            alpha,
+            rcond,
+            intercept,
+            weights,
+            memory_limit,
+            choose_by,
+            start,
+            criterion,
+            run,
+            subset,
         )
         check_choice("audit", audit, ("auto", "full", "skip"))
         self.check(problem, audit=audit)

@@ -14,6 +14,7 @@ from solvenet.solvers.least_norm import FEW_COLUMNS
 from solvenet.solvers.normal import NormalEquations
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.qr import QR
+from solvenet.solvers.refined import HessianSketch
 from solvenet.solvers.result import StopReason
 from solvenet.solvers.svd import SVD
 from solvenet.solvers.swg import SWG
@@ -26,6 +27,10 @@ NEARLY_SQUARE = 1.3
 
 FEWEST_COLUMNS = 100
 """Up to this many columns one pass beats two."""
+
+FEWEST_FOR_SAMPLE, ROWS_FOR_SAMPLE = 250, 1000
+"""Columns, and rows a column, from which a ridge problem is solved by a sample of the rows
+and gradients of all."""
 
 TALL, VERY_TALL, TALL_OF_FEW = 3, 8, 16
 """Rows a column from which two passes of products are faster than one of reflections:
@@ -42,16 +47,17 @@ class Auto(Solver):
        cutoff), and A within 256 MB (or the memory limit): SVD of the explicit matrix, as
        far as the cutoff.
     2. A source that can be read once: QR.
-    3. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
+    3. A ridge, at least 250 columns and 1000 rows a column: HessianSketch.
+    4. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
        falls at the smallest ridge that a Gram matrix resolves, the next rule.
-    4. More than 600 columns, and three times as many rows (eight times where no number
+    5. More than 600 columns, and three times as many rows (eight times where no number
        says which directions may be left out), or more than 100 columns and 16 times as
        many rows: SWG.
-    5. Anything else: QR.
+    6. Anything else: QR.
 
     Notes
     -----
-    *Cost.* That of the chosen solver; in case 3 with a second try the sum of both.
+    *Cost.* That of the chosen solver; in cases 3 and 4 with a second try the sum of both.
 
     Examples
     --------
@@ -79,6 +85,10 @@ class Auto(Solver):
             )
         if problem.A.n_passes is not None:
             return QR(), "the rows can be read once, and QR needs one pass at full accuracy"
+        if _many_rows(problem):
+            return HessianSketch(), (
+                "so many rows and a ridge: a sample of them gives the metric, all the gradient"
+            )
         if problem.alpha == "auto" and problem.rcond is None:
             return NormalEquations(), (
                 "the Gram matrix resolves the ridge that leave-one-out chose"
@@ -107,7 +117,8 @@ class Auto(Solver):
     def _solve(self, problem: Problem) -> RawSolution:
         solver, reason = self.choose(problem)
         raw = solver._solve(problem)
-        if isinstance(solver, NormalEquations) and raw.stop_reason is StopReason.BELOW_RESOLUTION:
+        one_pass = isinstance(solver, NormalEquations | HessianSketch)
+        if one_pass and raw.stop_reason is StopReason.BELOW_RESOLUTION:
             passes, spent = raw.n_passes, sum(raw.seconds.values())
             solver, _ = _accurate(problem)
             raw = solver._solve(problem)
@@ -125,6 +136,18 @@ class Auto(Solver):
 def _fixed(problem: Problem) -> bool:
     """Tell whether the cutoff is a number, and there is no ridge."""
     return not problem.chooses and problem.alpha == 0
+
+
+def _many_rows(problem: Problem) -> bool:
+    """Tell whether the gradients of a few passes cost far less than one Gram matrix."""
+    n_rows, n_cols = problem.A.shape
+    ridge = problem.alpha == "auto" or (not isinstance(problem.alpha, str) and problem.alpha > 0)
+    return (
+        ridge
+        and problem.rcond is None
+        and n_cols >= FEWEST_FOR_SAMPLE
+        and n_rows >= ROWS_FOR_SAMPLE * n_cols
+    )
 
 
 def _explicit(problem: Problem) -> bool:

@@ -51,6 +51,8 @@ class Problem:
         What chooses what is ``"auto"``; None stands for the default of each.
     run : Run
         Engine and checkpoint of the passes.
+    subset : tuple of (Records, share) or None
+        Rows that stand for all, with their share of the weight, where the caller has some.
     """
 
     records: Records
@@ -62,6 +64,7 @@ class Problem:
     start: Array | None = None
     criterion: str | None = None
     run: Run = field(default_factory=Run, compare=False)
+    subset: tuple[Records, float] | None = None
 
     @property
     def A(self) -> RowBlocks:
@@ -122,6 +125,17 @@ class Problem:
             total_sumsq, mean_A, mean_B, max(counted), counted[0], self.intercept, kept
         )
 
+    def sampled(self, count: int) -> SampledProblem:
+        """Return the problem of about `count` rows: those that were given, or evenly spaced."""
+        n_rows = self.A.shape[0]
+        if self.subset is not None and self.subset[0].shape[0] >= count / 2:
+            records, share = self.subset
+        else:
+            index = np.arange(0, n_rows, max(1, n_rows // count))
+            records, share = self.records.taken(index), len(index) / n_rows
+        choose_by = self.choose_by if isinstance(self.choose_by, KeptRows) else None
+        return SampledProblem(replace(self, records=records, choose_by=choose_by), share)
+
     @property
     def chooses(self) -> bool:
         """Whether something is chosen by leave-one-out."""
@@ -175,6 +189,22 @@ class Problem:
         return relative_cutoff(rcond, self.A.shape, self.A.dtype)
 
 
+@dataclass(frozen=True)
+class SampledProblem:
+    """A problem of some rows.
+
+    Attributes
+    ----------
+    problem : Problem
+        Of these rows, in their own scale.
+    share : float
+        Their share of the weight of all rows.
+    """
+
+    problem: Problem
+    share: float
+
+
 def make_problem(
     A: Any,
     B: Any,
@@ -187,6 +217,7 @@ def make_problem(
     start: Any = None,
     criterion: str | None = None,
     run: Run | None = None,
+    subset: tuple[Records, float] | None = None,
 ) -> Problem:
     """Check shapes, numbers and settings and return the problem.
 
@@ -231,6 +262,7 @@ def make_problem(
         start,
         criterion,
         run or Run(memory_limit=memory_limit),
+        subset,
     )
 
 

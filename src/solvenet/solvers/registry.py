@@ -12,6 +12,7 @@ from solvenet.solvers.iterative import CGLS, LSMR, LSQR
 from solvenet.solvers.lsrn import LSRN, SPIR
 from solvenet.solvers.normal import NormalEquations
 from solvenet.solvers.qr import QR, PivotedQR
+from solvenet.solvers.refined import HessianSketch
 from solvenet.solvers.sketched import SketchAndSolve
 from solvenet.solvers.split import SplitAndSolve
 from solvenet.solvers.svd import SVD
@@ -24,6 +25,7 @@ SOLVERS: dict[str, type[Any]] = {
     "pivoted": PivotedQR,
     "normal": NormalEquations,
     "swg": SWG,
+    "hessian": HessianSketch,
     "sketch": SketchAndSolve,
     "lsqr": LSQR,
     "lsmr": LSMR,
