@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import blas
 
+from solvenet.linalg.blas import add_gram
 from solvenet.reductions._base import Reduction
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class GramReduction(Reduction):
             root = np.sqrt(weights)[:, None]
             A, B = np.multiply(A, root, out=A if overwrite else None), B * root
         # A C-contiguous block is, transposed, what BLAS wants: no copy is made.
-        self._AA = blas.dsyrk(1.0, A.T, beta=1.0, c=self._AA, lower=1, overwrite_c=1)
+        A = np.ascontiguousarray(A)
+        add_gram(self._AA, A.T)
         self._AB = blas.dgemm(1.0, A.T, np.asfortranarray(B), beta=1.0, c=self._AB, overwrite_c=1)
         self._BB += B.T @ B
         self.weight = float(self._BB[-1, -1])
