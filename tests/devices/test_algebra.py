@@ -106,7 +106,7 @@ def test_the_ridge_that_is_chosen_is_that_of_the_host(device, data, products, cr
     curves, factorizations = [], []
     for algebra in (HOST, algebra_on(device)):
         made = cholesky_from_gram(
-            products.lower,
+            products.lower.copy(order="K"),  # it is taken over
             products.AB,
             facts=facts,
             resolution=GRAM_RESOLUTION * 1e6,

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from solvenet.linalg.regularization import SelectionCurve, descend, pick
+from solvenet.linalg.regularization import (
+    RowScores,
+    SelectionCurve,
+    descend,
+    descend_by_slopes,
+    pick,
+)
 
 
 def curve_of(score, start, resolution=1e-14):
@@ -78,3 +84,72 @@ def test_weights_count_as_repetitions(rng):
     )
     assert np.allclose(one[0], other[0], rtol=1e-14)
     assert one[1] == other[1]
+
+
+def by_slopes(function, start, resolution=1e-14, rows=50):
+    """Search with the slopes of a function of the logarithm (base 10) of the ratio."""
+
+    def score(ratio):
+        x, h, ones = np.log10(ratio), 1e-3, np.ones(rows)
+        below, here, above = function(x - h), function(x), function(x + h)
+        h *= np.log(10.0)
+        slope, curvature = (above - below) / (2 * h), (above - 2 * here + below) / h**2
+        return RowScores(here * ones, slope * ones, curvature * ones, ones)
+
+    return descend_by_slopes(score, resolution, start=start)
+
+
+VALLEYS = {
+    "parabola": lambda x: 1.0 + 0.1 * (x + 6) ** 2,
+    "between plateaus": lambda x: 1.0 - 0.5 / np.cosh(0.6 * (x + 6)),
+    "steep below": lambda x: 0.1 + np.exp(-1.5 * (x + 6.5)) + 0.05 * np.logaddexp(0, x + 5),
+    "deep": lambda x: 10.0 ** abs(np.hypot(x + 6, 0.3)),
+}
+
+
+@pytest.mark.parametrize("start", [1e-13, 1e-9, 1e-7, 1e-6, 1e-5, 1e-3, 1.0])
+@pytest.mark.parametrize("valley", VALLEYS)
+def test_slopes_lead_into_the_valley(valley, start):
+    seen = by_slopes(VALLEYS[valley], start)
+    best = min(seen, key=lambda ratio: seen[ratio].squares.mean())
+    lowest = min(VALLEYS[valley](x) for x in np.linspace(-13, 1, 1401))
+    assert seen[best].squares.mean() <= 1.01 * lowest
+    assert len(seen) <= 6 + abs(np.log10(start) + 6)
+
+
+def test_a_good_start_is_not_left():
+    assert list(by_slopes(VALLEYS["parabola"], 1e-6)) == [1e-6]
+
+
+@pytest.mark.parametrize("start", [1e-16, 1e-14, 1e-13, 1e-9])
+def test_a_fall_to_the_end_is_seen_as_such(start):
+    seen = by_slopes(lambda x: 10 ** (0.2 * x), start)
+    ratios = np.array(sorted(seen))
+    assert ratios[0] == 1e-14
+    scores, chosen = pick(np.column_stack([seen[r].squares for r in ratios]), np.ones(50))
+    assert SelectionCurve("alpha", ratios, scores, chosen, 50).asks_for_less()
+    assert not SelectionCurve("alpha", ratios, scores, chosen, 50, to_the_end=False).asks_for_less()
+
+
+def test_no_score_leads_to_larger_ridges():
+    """A Gram matrix that is not positive definite, or a row that is interpolated."""
+
+    def score(ratio):
+        if ratio < 1e-8:
+            return None if ratio < 1e-11 else RowScores(*np.full((3, 5), np.inf), np.ones(5))
+        x = np.log(ratio / 1e-7)
+        return RowScores(*np.outer([1 + x**2, 2 * x, 2.0], np.ones(5)), np.ones(5))
+
+    seen = descend_by_slopes(score, 1e-14, start=1e-13)
+    assert min(s.squares.mean() for s in seen.values()) < 1.01
+    assert descend_by_slopes(lambda _: None, 1e-14, start=1e-13) == {}
+
+
+def test_a_smaller_ridge_has_to_be_significantly_better():
+    """One row of fifty prefers a smaller ridge by far, the others slightly a larger one."""
+    ones = np.ones(50)
+    slopes = np.where(np.arange(50) == 7, 30.0, -0.01)
+    assert slopes.mean() > 0
+    assert RowScores(ones, slopes, ones, ones).step() == 0
+    assert RowScores(ones, slopes.mean() * ones, ones, ones).step() < 0
+    assert RowScores(ones, -slopes, ones, ones).step() > 0

@@ -70,11 +70,40 @@ def loo_errors(residual: Array, complement: Array) -> Array:
 
 def relative_squares(errors: Array, variance: Array) -> Array:
     """Return squared errors (..., n_targets) over the variance, averaged over targets."""
+    return _relative(errors**2, variance)
+
+
+def _relative(squares: Array, variance: Array) -> Array:
     varying = variance > 0
     if not varying.any():
-        return np.zeros(errors.shape[:-1])
-    squares: Array = (errors[..., varying] ** 2 / variance[varying]).mean(axis=-1)
-    return squares
+        return np.zeros(squares.shape[:-1])
+    mean: Array = (squares[..., varying] / variance[varying]).mean(axis=-1)
+    return mean
+
+
+def squares_with_slopes(residual: Array, leverage: Array, variance: Array) -> Array:
+    """Return relative squared leave-one-out errors with two derivatives, shape (3, n_rows).
+
+    Parameters
+    ----------
+    residual : array of shape (3, n_rows, n_targets)
+        Residuals of the fit, and their first and second derivatives by some parameter.
+    leverage : array of shape (3, n_rows)
+        Leverages, likewise.
+    variance : array of shape (n_targets,)
+        Of the targets.
+    """
+    r, r1, r2 = residual
+    h1, h2 = leverage[1][:, None], leverage[2][:, None]
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = loo_errors(r, 1.0 - leverage[0])
+        known = np.isfinite(e).all(axis=1, keepdims=True)
+        left = np.where(known, 1.0 - leverage[0][:, None], 1.0)
+        # e (1 - h) = r, differentiated twice.
+        e1 = (r1 + e * h1) / left
+        e2 = (r2 + 2.0 * e1 * h1 + e * h2) / left
+        parts = (e**2, 2.0 * e * e1, 2.0 * (e1**2 + e * e2))
+        return np.stack([_relative(part, variance) for part in parts])
 
 
 @dataclass(frozen=True)

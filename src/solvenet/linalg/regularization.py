@@ -24,6 +24,18 @@ NEARLY_EXACT = 1e-9
 FEW_ROWS = 200
 """Up to this many rows the safe side is one standard error wide; it narrows beyond."""
 
+GAIN = 1e-3
+"""Relative gain in the score below which a search for the ridge ends."""
+
+FARTHEST = float(np.log(30.0))
+"""Most that one step of a search by slopes multiplies the ridge by, as a logarithm."""
+
+CLOSE = 0.1
+"""Relative distance of two ridges that are the same for a search."""
+
+MOST_STEPS = 20
+"""Ridges that a search by slopes tries at most."""
+
 TIE = 1e-6
 """Scores that differ by less than this (relative) count as equal; the larger ridge wins."""
 
@@ -50,6 +62,9 @@ class SelectionCurve:
         leverages replaced by the mean.
     others : dict of str to array
         Scores of the same values by other criteria, where they cost nothing.
+    to_the_end : bool
+        Whether the smallest value is the finest that the factorisation resolves; not so
+        where a search ended before it.
     """
 
     parameter: str
@@ -59,6 +74,7 @@ class SelectionCurve:
     n_rows: int
     criterion: str = "loo"
     others: dict[str, Array] = field(default_factory=dict)
+    to_the_end: bool = True
 
     @property
     def value(self) -> float:
@@ -78,11 +94,55 @@ class SelectionCurve:
         """
         if self.score < NEARLY_EXACT:
             return True
-        if self.chosen > 0 or len(self.values) < 2:
+        if self.chosen > 0 or len(self.values) < 2 or not self.to_the_end:
             return False
         decades = np.log10(self.values[1] / self.values[0])
         # Ten per cent a decade: less is the flat end of a curve, not a fall.
         return bool(np.log10(self.scores[1] / self.scores[0]) > -np.log10(0.9) * decades)
+
+
+@dataclass(frozen=True)
+class RowScores:
+    """Relative squared leave-one-out errors of some rows at one ridge, and their slopes.
+
+    Attributes
+    ----------
+    squares, slopes, curvatures : array of shape (n_rows,)
+        The squares, and their first and second derivatives by the logarithm of the ridge.
+    weights : array of shape (n_rows,)
+        Weights of the rows.
+    """
+
+    squares: Array
+    slopes: Array
+    curvatures: Array
+    weights: Array
+
+    def step(self) -> float:
+        """Return a Newton step towards the smallest mean, as a logarithm; 0 if it gains little.
+
+        Little is 0.1 % of the score; for a smaller ridge also what is not significant
+        (see `pick`, which would not take it); nan where the score is not finite.
+        """
+        share = self.weights / self.weights.sum()
+        score, slope, curvature = (
+            float(share @ part) for part in (self.squares, self.slopes, self.curvatures)
+        )
+        if not np.isfinite([score, slope, curvature]).all():
+            return float("nan")
+        if abs(slope) * float(np.log(10.0)) < GAIN * score:
+            return 0.0
+        sign = -1.0 if slope > 0 else 1.0
+        size = min(FARTHEST, abs(slope) / curvature) if curvature > 0 else FARTHEST
+        change = sign * size * self.slopes + 0.5 * size**2 * self.curvatures
+        gain = -float(share @ change)
+        if curvature > 0 and gain < GAIN * score:
+            return 0.0
+        if sign < 0 and gain <= _margin(change[:, None], share, self.weights)[0]:
+            return 0.0
+        # Newton's method for the logarithm of the score, which may fall exponentially.
+        bend = curvature * score - slope**2
+        return sign * (min(FARTHEST, abs(slope) * score / bend) if bend > 0 else FARTHEST)
 
 
 def pick(squares: Array, weights: Array) -> tuple[Array, int]:
@@ -113,12 +173,18 @@ def pick(squares: Array, weights: Array) -> tuple[Array, int]:
         if not np.isfinite(scores[best]):
             return scores, len(scores) - 1
         worse = squares[:, best:] - squares[:, best : best + 1]
-        mean = share @ worse
-        spread = np.sqrt(np.maximum(share @ worse**2 - mean**2, 0.0))
-    n_rows = max(float(weights.sum()), 1.0)
-    margin = spread / np.sqrt(n_rows) * min(1.0, np.sqrt(FEW_ROWS / n_rows))
-    allowed = mean <= np.maximum(margin, TIE * scores[best])
+        margin = _margin(worse, share, weights)
+        allowed = share @ worse <= np.maximum(margin, TIE * scores[best])
     return scores, best + int(np.flatnonzero(allowed)[-1])
+
+
+def _margin(differences: Array, share: Array, weights: Array) -> Array:
+    """Return the mean difference up to which rows do not tell two regularisations apart."""
+    mean = share @ differences
+    spread = np.sqrt(np.maximum(share @ differences**2 - mean**2, 0.0))
+    n_rows = max(float(weights.sum()), 1.0)
+    margin: Array = spread / np.sqrt(n_rows) * min(1.0, np.sqrt(FEW_ROWS / n_rows))
+    return margin
 
 
 def gcv_scores(
@@ -212,3 +278,52 @@ def descend(
             break
     points = sorted(seen)
     return np.array(points), np.array([seen[x] for x in points])
+
+
+def descend_by_slopes(
+    score: Callable[[float], RowScores | None], resolution: float, *, start: float
+) -> dict[float, RowScores]:
+    """Minimise a score over the ridge where an evaluation is expensive and its slopes are not.
+
+    Parameters
+    ----------
+    score : callable
+        Maps a ratio to the errors of some rows, None where there are none to be had.
+    resolution : float
+        Smallest ratio.
+    start : float
+        First ratio.
+
+    Returns
+    -------
+    dict of float to RowScores
+        What was found at each ratio that was tried. From a good start these are one or two:
+        Newton's method on the logarithm of the ridge, within the ratios that slopes have
+        not excluded, until a step gains less than 0.1 %. Where the search ends at the
+        finest ridge there are at least two, so that the curve tells whether it still falls.
+    """
+
+    def within(ratio: float) -> float:
+        return resolution if ratio < 2 * resolution else min(ratio, LARGEST_RATIO)
+
+    seen: dict[float, RowScores] = {}
+    at, low, high = within(start), 0.0, float("inf")
+    for _ in range(MOST_STEPS):
+        found = score(at)
+        if found is not None:
+            seen[at] = found
+        step = float("nan") if found is None else found.step()
+        if step == 0:
+            break
+        low, high = (low, at) if step < 0 else (at, high)  # too small to have a score: upwards
+        there = within(at * float(np.exp(FARTHEST if np.isnan(step) else step)))
+        if not low < there < high:
+            there = float(np.sqrt(low * high))
+        if there == at or not low * (1 + CLOSE) < there < high / (1 + CLOSE):
+            break
+        at = there
+    if list(seen) == [resolution]:
+        found = score(10 * resolution)
+        if found is not None:
+            seen[10 * resolution] = found
+    return seen

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from solvenet.errors import UnsupportedProblemError
-from solvenet.linalg.algebra import HOST, Algebra, Held
-from solvenet.linalg.factor import (
-    cholesky_condition,
-    cholesky_solve,
-    frobenius,
-    triangular_inverse,
-)
-from solvenet.linalg.leave_one_out import loo_errors, relative_squares
+from solvenet.linalg.algebra import HOST, Algebra
+from solvenet.linalg.leave_one_out import squares_with_slopes
+from solvenet.linalg.products import multiply
 from solvenet.linalg.regularization import (
+    RowScores,
     SelectionCurve,
     descend,
+    descend_by_slopes,
     gcv_scores,
     pick,
     pick_smallest,
 )
+from solvenet.linalg.shifted import Elsewhere, InPlace, ShiftedGram
 from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral_from_gram
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-REMEMBERED = 3
-"""Cholesky factors that are kept of a search: the choice is usually among the last."""
+SCOUT_COLUMNS, SCOUT_SHARE = 400, 10
+"""Columns whose whole curve says where the search for the ridge starts: this many, or the
+tenth part if that is more."""
 
-SCOUT_COLUMNS = 400
-"""Columns whose whole curve says where the search for the ridge starts."""
+SAME_RIDGE = 1e-12
+"""Relative difference that a ridge has after the way to alpha and back."""
+
+_NO_RIDGE = (
+    "The Gram matrix is not positive definite to rounding at any ridge that was tried. Use QR "
+    "or SVD."
+)
+
+PANEL_NUMBERS = 2**21
+"""Numbers of the rows whose leverages are computed at a time."""
+
+REMEMBERED_SHARE = 0.02
+"""Solutions of a search are kept up to this share of the memory of the Gram matrix."""
 
 
 @dataclass(frozen=True)
@@ -43,50 +53,46 @@ class CholeskyFactorization(Factorization):
 
     Attributes
     ----------
-    gram : array of shape (n_cols, n_cols)
-        ``A' A``; the lower triangle counts.
+    gram : ShiftedGram of n_cols columns
+        ``A' A``, and the factor of it plus the ridge that was used last.
     cross : array of shape (n_cols, n_targets)
         ``A' B``.
-    algebra : Algebra
-        Where factors are computed, such as a GPU; what is kept is fetched to the host.
 
     Notes
     -----
-    ``n_cols**3 / 3 + n_kept n_cols**2`` flops a ridge. The search starts where the curve
-    of 400 of the columns has its minimum: the score may be flat far from it.
+    ``n_cols**3 / 3 + 3 n_kept n_cols**2`` flops a ridge, with the slopes of its score, and
+    ``8 n_cols**2`` bytes. The search starts where the curve of a tenth of the columns (at
+    least 400) has its minimum; from there it is one or two ridges.
     """
 
-    gram: Array = field(repr=False)
+    gram: ShiftedGram = field(repr=False)
     cross: Array = field(repr=False)
-    algebra: Algebra = field(default=HOST, repr=False, compare=False)
-    _factors: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
+    _solutions: dict[float, Array] = field(default_factory=dict, repr=False, compare=False)
 
-    def _factor(self, ratio: float) -> Array:
-        for known, L in self._factors.items():
-            if abs(known - ratio) <= 1e-12 * ratio:  # the ridge has been to alpha and back
-                return L
-        made = self.algebra.cholesky(self.algebra.hold(self.gram), self.alpha(ratio))
-        if made is None:
+    def _factored(self, ratio: float) -> ShiftedGram:
+        """Return the Gram matrix with the factor for this ridge."""
+        if not self.gram.factor(self.alpha(ratio)):
             msg = (
                 f"The Gram matrix plus a ridge of {ratio:.1e} of its norm is not positive "
                 "definite to rounding. Use QR or SVD, or a larger alpha."
             )
             raise UnsupportedProblemError(msg)
-        return self._fetched(made)
-
-    def _fetched(self, L: Held) -> Array:
-        return np.asfortranarray(self.algebra.fetch(L))
+        return self.gram
 
     def coef(self, ratio: float) -> Array:
         """Return the solution, shape (n_cols, n_targets)."""
-        return cholesky_solve(self._factor(ratio), self.cross)
+        for known, W in self._solutions.items():
+            if abs(known - ratio) <= SAME_RIDGE * ratio:
+                return W
+        W = self._solutions[ratio] = self._factored(ratio).solve(self.cross)
+        while len(self._solutions) > max(1, REMEMBERED_SHARE * len(W) / W.shape[1]):
+            self._solutions.pop(next(iter(self._solutions)))
+        return W
 
     def residual_sumsq(self, ratio: float) -> Array:
         """Return the sum of squared residuals of each target."""
-        return self._residual(self.coef(ratio), ratio)
-
-    def _residual(self, W: Array, ratio: float) -> Array:
         # B'B - W'A'B - alpha W'W, from the normal equations.
+        W = self.coef(ratio)
         explained = np.einsum("ij,ij->j", W, self.cross)
         penalty = self.alpha(ratio) * np.einsum("ij,ij->j", W, W)
         left: Array = np.maximum(self.facts.total_sumsq - explained - penalty, 0.0)
@@ -94,12 +100,28 @@ class CholeskyFactorization(Factorization):
 
     def degrees_of_freedom(self, ratio: float) -> float:
         """Return the trace of the hat matrix, without the intercept."""
-        inverse = triangular_inverse(self._factor(ratio))
-        return len(self.gram) - self.alpha(ratio) * float(np.einsum("ij,ij->", inverse, inverse))
+        return len(self.gram) - self.alpha(ratio) * self._factored(ratio).inverse_trace()
 
     def covariance_root(self, ratio: float) -> Array:
-        """Return P = L^-T, shape (n_cols, n_cols)."""
-        return triangular_inverse(self._factor(ratio)).T
+        """Return P = L'^-1, shape (n_cols, n_cols)."""
+        return self._factored(ratio).root()
+
+    def leverages(self, ratio: float) -> Callable[[Array], Array]:
+        """Return the function from rows to their leverages, without that of the intercept."""
+
+        def of(rows: Array) -> Array:
+            gram, out = self._factored(ratio), np.empty(len(rows))
+            for part in self._parts(len(rows)):
+                whitened = gram.whiten(np.subtract(rows[part], self.facts.mean_A, order="C").T)
+                out[part] = np.einsum("ij,ij->j", whitened, whitened)
+            return out
+
+        return of
+
+    def _parts(self, n_rows: int) -> Iterator[slice]:
+        step = max(64, PANEL_NUMBERS // len(self.gram))
+        for start in range(0, n_rows, step):
+            yield slice(start, start + step)
 
     def condition(self) -> float:
         """Return an estimate for A, as far as its Gram matrix can tell (up to about 1e7)."""
@@ -107,95 +129,97 @@ class CholeskyFactorization(Factorization):
 
     def frobenius(self) -> float:
         """Return ``||A||_F``, the root of the trace of the Gram matrix."""
-        largest = float(np.diagonal(self.gram).max(initial=0.0)) or 1.0
-        return float(np.sqrt(largest) * np.sqrt((np.diagonal(self.gram) / largest).sum()))
+        diagonal = self.gram.diagonal
+        largest = float(diagonal.max(initial=0.0)) or 1.0
+        return float(np.sqrt(largest) * np.sqrt((diagonal / largest).sum()))
 
     @cached_property
     def _condition(self) -> float:
-        shift, norm = self.alpha(self.resolution), np.abs(self.gram).sum(axis=0)
-        gram = self.algebra.hold(self.gram)
-        while (L := self.algebra.cholesky(gram, shift)) is None:
+        shift = self.alpha(self.resolution)
+        while not self.gram.factor(shift):
             shift *= 10  # rounding in the products exceeds the smallest ridge
-        norm += np.abs(self.gram).sum(axis=1) - np.diagonal(self.gram)
-        return float(np.sqrt(cholesky_condition(self._fetched(L), float(norm.max()))))
+        return float(np.sqrt(self.gram.condition()))
 
     def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:
         """Return the errors that a descent evaluated, with the choice."""
         if criterion == "gcv":
             return self._choose_by_gcv()
-        facts, kept = self.facts, self.facts.rows_to_choose_by
-        A, B = kept.A - facts.mean_A, kept.B - facts.mean_B
-        hold, fetch, algebra = self.algebra.hold, self.algebra.fetch, self.algebra
-        gram, cross = hold(self.gram), hold(self.cross)
-        rows, columns = hold(A), hold(np.asfortranarray(A.T))
-        share = np.minimum(kept.weights, 1.0)
-
-        seen: dict[float, Array] = {}
-
-        def score(ratio: float) -> float:
-            L = algebra.cholesky(gram, self.alpha(ratio))
-            if L is None:
-                return float("inf")
-            whitened = algebra.triangular_solve(L, columns)
-            leverage = fetch(algebra.column_sumsq(whitened)) + facts.constant_leverage
-            residual = B - fetch(algebra.multiply(rows, algebra.cholesky_solve(L, cross)))
-            errors = loo_errors(residual, 1.0 - share * leverage)
-            seen[ratio] = relative_squares(errors, facts.variance)
-            self._factors[ratio] = L
-            while len(self._factors) > REMEMBERED:
-                self._factors.pop(next(iter(self._factors)))
-            return float(kept.weights @ seen[ratio] / kept.weights.sum())
-
-        descend(score, self.resolution, start=self._scout())
-        ratios, squares = self._seen(seen)
-        scores, chosen = pick(squares.T, kept.weights)
-        found = self._factors.get(float(ratios[chosen]))
-        self._factors.clear()
-        if found is not None:
-            self._factors[float(ratios[chosen])] = self._fetched(found)
-        return SelectionCurve("alpha", self.alpha(1.0) * ratios, scores, chosen, len(B))
-
-    def _seen(self, seen: Mapping[float, Any]) -> tuple[Array, Array]:
-        """Return the ridges that a search tried, ascending, and what it found."""
+        seen = descend_by_slopes(self._row_scores, self.resolution, start=self._scout())
         if not seen:
-            msg = (
-                "The Gram matrix is not positive definite to rounding at any ridge that was "
-                "tried. Use QR or SVD."
-            )
-            raise UnsupportedProblemError(msg)
+            raise UnsupportedProblemError(_NO_RIDGE)
         ratios = np.array(sorted(seen))
-        return ratios, np.array([seen[ratio] for ratio in ratios])
+        squares = np.column_stack([seen[ratio].squares for ratio in ratios])
+        scores, chosen = pick(squares, self.facts.rows_to_choose_by.weights)
+        return self._curve(ratios, scores, chosen, len(squares), "loo")
+
+    def _curve(
+        self, ratios: Array, scores: Array, chosen: int, n_rows: int, criterion: str
+    ) -> SelectionCurve:
+        values, to_the_end = self.alpha(1.0) * ratios, bool(ratios[0] <= self.resolution)
+        return SelectionCurve(
+            "alpha", values, scores, chosen, n_rows, criterion, to_the_end=to_the_end
+        )
+
+    def _row_scores(self, ratio: float) -> RowScores | None:
+        """Return the leave-one-out errors of the kept rows with their slopes.
+
+        Derivatives by the logarithm of alpha, with ``M = (G + alpha I)^-1 = L'^-1 L^-1``:
+        ``W' = -alpha M W``, ``W'' = W' - 2 alpha M W'``, and for the leverage
+        ``h = |L^-1 a|^2`` of a row a: ``h' = -alpha |M a|^2``,
+        ``h'' = h' + 2 alpha^2 |L^-1 M a|^2``.
+        """
+        alpha, gram = self.alpha(ratio), self.gram
+        if not gram.factor(alpha):
+            return None
+        W = self.coef(ratio)
+        first = -alpha * gram.solve(W)
+        solutions = np.concatenate([W, first, first - 2.0 * alpha * gram.solve(first)], axis=1)
+        facts, kept = self.facts, self.facts.rows_to_choose_by
+        out = np.empty((3, len(kept.A)))
+        for part in self._parts(len(kept.A)):
+            A = np.subtract(kept.A[part], facts.mean_A, order="C")
+            fitted = np.split(multiply(A, solutions), 3, axis=1)
+            residual = [kept.B[part] - facts.mean_B - fitted[0], -fitted[1], -fitted[2]]
+            rows, leverage = A.T, []
+            for solve in (gram.whiten, gram.back, gram.whiten):
+                rows = solve(rows)
+                leverage.append(np.einsum("ij,ij->j", rows, rows))
+            h = leverage[0] + facts.constant_leverage
+            h1 = -alpha * leverage[1]
+            h2 = h1 + 2.0 * alpha**2 * leverage[2]
+            share = np.minimum(kept.weights[part], 1.0)
+            out[:, part] = squares_with_slopes(
+                np.stack(residual), share * np.stack([h, h1, h2]), facts.variance
+            )
+        return RowScores(out[0], out[1], out[2], kept.weights)
 
     def _choose_by_gcv(self) -> SelectionCurve:
         seen: dict[float, float] = {}
-        facts, algebra = self.facts, self.algebra
-        gram, cross = algebra.hold(self.gram), algebra.hold(self.cross)
+        facts = self.facts
 
         def score(ratio: float) -> float:
-            L = algebra.cholesky(gram, self.alpha(ratio))
-            if L is None:
+            if not self.gram.factor(self.alpha(ratio)):
                 return float("inf")
-            trace = algebra.sumsq(algebra.triangular_inverse(L))
-            used = len(self.gram) - self.alpha(ratio) * trace + facts.intercept
-            W = algebra.fetch(algebra.cholesky_solve(L, cross))
-            left = self._residual(W, ratio)[None]
+            used = self.degrees_of_freedom(ratio) + facts.intercept
+            left = self.residual_sumsq(ratio)[None]
             gcv = gcv_scores(left, np.array([used]), facts.n_rows, facts.total_sumsq)
             seen[ratio] = float(gcv[0])
             return seen[ratio]
 
         descend(score, self.resolution, start=self._scout())
-        ratios, scores = self._seen(seen)
-        values = self.alpha(1.0) * ratios
-        n_rows = int(self.facts.n_rows)
-        return SelectionCurve("alpha", values, scores, pick_smallest(scores), n_rows, "gcv")
+        if not seen:
+            raise UnsupportedProblemError(_NO_RIDGE)
+        ratios = np.array(sorted(seen))
+        scores = np.array([seen[ratio] for ratio in ratios])
+        return self._curve(ratios, scores, pick_smallest(scores), int(facts.n_rows), "gcv")
 
     def _scout(self) -> float:
         """Return the best ratio for a few of the columns, from their whole curve."""
-        step = -(-len(self.gram) // SCOUT_COLUMNS)
-        part = self.gram[::step, ::step]
+        n_cols = len(self.gram)
+        step = -(-n_cols // max(SCOUT_COLUMNS, n_cols // SCOUT_SHARE))
         kept = self.facts.rows_to_choose_by
         few = spectral_from_gram(
-            np.tril(part) + np.tril(part, -1).T,
+            self.gram.some(step),
             self.cross[::step],
             facts=replace(
                 self.facts,
@@ -210,16 +234,17 @@ class CholeskyFactorization(Factorization):
 def cholesky_from_gram(
     lower: Array, g: Array, *, facts: ProblemFacts, resolution: float, algebra: Algebra = HOST
 ) -> CholeskyFactorization:
-    """Return the Cholesky factorisation of a Gram matrix with a zero upper triangle."""
+    """Return the Cholesky factorisation of the lower triangle of a Gram matrix, taken over.
+
+    `algebra` computes the factors, such as on a GPU.
+    """
     # The Frobenius norm bounds the largest eigenvalue and, for the decaying spectra of
     # features, exceeds it by a few per cent; an eigenvalue routine would cost more.
-    diagonal = float(np.linalg.norm(np.diagonal(lower) / (size := frobenius(lower))))
-    norm = size * float(np.sqrt(2.0 - diagonal**2))
+    gram = InPlace(lower) if algebra is HOST else Elsewhere(lower, algebra)
     return CholeskyFactorization(
         facts=facts,
-        largest=float(np.sqrt(norm)),
+        largest=float(np.sqrt(gram.frobenius())),
         resolution=resolution,
-        gram=lower,
+        gram=gram,
         cross=g,
-        algebra=algebra,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -137,6 +138,16 @@ class Factorization(ABC):
     @abstractmethod
     def covariance_root(self, ratio: float) -> Array:
         """Return P, shape (n_cols, k), with ``P P' = (A'A + alpha I)^-1``."""
+
+    def leverages(self, ratio: float) -> Callable[[Array], Array]:
+        """Return the function from rows to their leverages, without that of the intercept."""
+        root = self.covariance_root(ratio)
+
+        def of(rows: Array) -> Array:
+            whitened = (rows - self.facts.mean_A) @ root
+            return np.einsum("ij,ij->i", whitened, whitened)  # type: ignore[no-any-return]
+
+        return of
 
     @abstractmethod
     def choose_ridge(self, criterion: str = "loo") -> SelectionCurve:

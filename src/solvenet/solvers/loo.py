@@ -62,8 +62,9 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
     leverages = np.empty(n_rows)
     factorization = result.factorization
     spectral = factorization.spectral()
-    root = None if spectral is not None else result.covariance_root()
-    ratios = np.array([factorization.ratio(result.alpha)])
+    ratio = factorization.ratio(result.alpha)
+    leverages_of = None if spectral is not None else factorization.leverages(ratio)
+    ratios = np.array([ratio])
     filters = None if spectral is None else spectral.filters(ratios)
     W = result.coef.reshape(len(result.coef), -1)
     for rows, block, targets, weights in problem.blocks():
@@ -71,9 +72,8 @@ def leave_one_out(A: Any, B: Any, result: SolveResult, *, weights: Any = None) -
         residual = targets - block @ W - result.intercept
         if spectral is not None and filters is not None:
             h = spectral.projected_rows(KeptRows(block, targets, w)).fit(filters)[1][:, 0]
-        else:
-            whitened = (block - result.column_means) @ root
-            h = np.einsum("ij,ij->i", whitened, whitened) + factorization.facts.constant_leverage
+        elif leverages_of is not None:
+            h = leverages_of(block) + factorization.facts.constant_leverage
             h *= np.minimum(w, 1.0)
         predictions[rows] = targets - residual / np.maximum(1.0 - h, SMALLEST_COMPLEMENT)[:, None]
         leverages[rows] = h
