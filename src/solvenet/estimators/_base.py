@@ -44,7 +44,7 @@ from solvenet.features import (
 from solvenet.features.layers import InputScaling
 from solvenet.features.rows import RowSet
 from solvenet.features.scaling import scale_inputs
-from solvenet.features.survey import PAIR_ROWS, survey_rows
+from solvenet.features.survey import PAIR_ROWS, sample_capacity, survey_rows
 from solvenet.networks import HiddenMap, Readout
 from solvenet.reductions import ColumnMoments, DistinctRows
 from solvenet.solvers import SolveResult
@@ -191,7 +191,8 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
 
     def _few(self, X: Array, Y: Array) -> bool:
         """Tell whether rows in memory are learnt from as a whole, without a survey."""
-        return len(X) <= sample_capacity(X.shape[1] + Y.shape[1], self._memory_bytes)
+        capacity = sample_capacity(X.shape[1] + Y.shape[1], self._memory_bytes)
+        return bool(len(X) <= capacity)
 
     def _survey(self, records: Records, arrays: Arrays | None, run: Run, *, strata: bool) -> Seen:
         """Return rows to sample from, and the scaling of the inputs.
