@@ -166,6 +166,20 @@ def test_dask_graphs_with_functions_can_be_sent():
     assert np.array_equal(pickle.loads(pickle.dumps(source)).to_array(), A + 1)
 
 
+def test_dask_chunks_inside_tasks_of_a_cluster():
+    """Computed on the spot, or fetched from the workers that hold them."""
+    distributed = pytest.importorskip("distributed", reason="needs dask.distributed")
+    da = pytest.importorskip("dask.array", reason="needs dask")
+    cluster = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
+    with distributed.Client(**cluster, dashboard_address=None) as client:
+        lazy = da.from_array(A, chunks=(20, 4)) + 0
+        for array in (lazy, lazy.persist()):
+            source = open_source(array)
+            parts = [source.between(0, 30), source.between(30, 50)]
+            found = client.gather(client.map(lambda part: part.gram(), parts, pure=False))
+            assert np.allclose(sum(found), A.T @ A)
+
+
 def test_sparse_matrices_multiply_as_such():
     matrix = scipy.sparse.random_array((300, 40), density=0.05, rng=0, format="coo")
     dense = matrix.toarray()

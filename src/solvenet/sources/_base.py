@@ -88,12 +88,11 @@ class Table(ABC):
         rows : int, optional
             Most rows at a time; by default about 4 MB, more where columns are many.
 
-        Yields
-        ------
-        first : int
-            Number of the first row.
-        columns : dict of str to array of shape (n,)
-            Missing numbers are NaN, missing dates NaT; text is object with None.
+        Returns
+        -------
+        iterator of (int, dict of str to array of shape (n,))
+            Number of the first row, and the columns. Missing numbers are NaN, missing dates
+            NaT; text is object with None.
 
         Raises
         ------

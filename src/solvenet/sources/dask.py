@@ -218,10 +218,8 @@ class _Shape:
 
 
 def _compute(lazy: Any, title: str) -> Any:
-    # A task that waits for others of its cluster would hold the place they need.
-    scheduler = {"scheduler": "synchronous"} if _inside_worker() else {}
     try:
-        return lazy.compute(**scheduler)
+        return _compute_here(lazy)
     except (OSError, MemoryError) as error:
         error.add_note(f"While computing: {title}.")
         raise
@@ -231,16 +229,21 @@ def _compute(lazy: Any, title: str) -> Any:
         raise InvalidDataError(msg) from error
 
 
-def _inside_worker() -> bool:
-    """Tell whether this runs in a task of Dask's cluster; loads nothing."""
+def _compute_here(lazy: Any) -> Any:
+    """Compute by whatever the user has set up, or inside a task of a cluster."""
     distributed = sys.modules.get("distributed")
-    if distributed is None:
-        return False
     try:
-        distributed.get_worker()
+        inside = distributed is not None and distributed.get_worker() is not None
     except ValueError:
-        return False
-    return True
+        inside = False
+    if distributed is None or not inside:
+        return lazy.compute()
+    if distributed.futures_of(lazy):
+        # What was persisted lies on the workers: this task steps aside and asks for it.
+        with distributed.worker_client() as client:
+            return client.compute(lazy).result()
+    # A task that waited for others of its cluster would hold the place they need.
+    return lazy.compute(scheduler="synchronous")
 
 
 def _lengths(chunks: list[Any]) -> list[int]:

@@ -111,7 +111,7 @@ def open_source(
 
     Parameters
     ----------
-    thing : path, RowBlocks, array, frame, ...
+    thing : path, RowBlocks, Table, array, frame, callable or iterable
         A file, folder or pattern as for :func:`open_table`; ``"file.h5::dataset"`` or
         ``"folder.zarr::array"``; row blocks or a :class:`Table`; an array of NumPy, h5py,
         Zarr or Dask, or a SciPy sparse matrix or ``LinearOperator``; a frame of pandas,
