@@ -10,13 +10,16 @@ from solvenet.sources.memory import MemoryTable
 from solvenet.sources.npy import NpyBlocks, NpyTable
 from solvenet.sources.opening import open_source, open_table
 from solvenet.sources.parquet import ParquetTable
+from solvenet.sources.parts import FileTable
 from solvenet.sources.sparse import SparseBlocks
+from solvenet.sources.stored import StoredBlocks
 from solvenet.sources.zarr import ZarrBlocks
 
 __all__ = [
     "CSVTable",
     "DaskBlocks",
     "DaskTable",
+    "FileTable",
     "HDF5Blocks",
     "IterableBlocks",
     "MemoryTable",
@@ -24,6 +27,7 @@ __all__ = [
     "NpyTable",
     "ParquetTable",
     "SparseBlocks",
+    "StoredBlocks",
     "Table",
     "TableBlocks",
     "ZarrBlocks",
