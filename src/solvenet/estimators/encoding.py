@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _DAY = np.timedelta64(1, "D")
 
+NO_VALUES, CONSTANT = "holds no values", "is constant"
+"""Why columns are dropped."""
+
 
 @dataclass(frozen=True)
 class NumberColumn:
@@ -45,9 +48,9 @@ class NumberColumn:
         """Return the names of the encoded columns."""
         return [self.name] + [f"{self.name}=(missing)"] * self.missing
 
-    def encode(self, values: Array) -> Array:
-        """Return the encoded columns, shape (n_rows, 1 or 2)."""
-        kind, numbers = numbers_of(self.name, values, wanted=self.kind)
+    def encode(self, values: Array, first: int = 0) -> Array:
+        """Return the encoded columns, shape (n_rows, 1 or 2); `first` is the number of a row."""
+        kind, numbers = numbers_of(self.name, values, wanted=self.kind, first=first)
         gone = np.isnan(numbers)
         if kind != self.kind and not gone.all():
             msg = (
@@ -86,13 +89,13 @@ class LevelColumn:
         extra = ["(other)"] * self.other + ["(missing)"] * self.missing
         return [f"{self.name}={level}" for level in [*self.levels, *extra]]
 
-    def encode(self, values: Array) -> Array:
+    def encode(self, values: Array, first: int = 0) -> Array:
         """Return the encoded columns, shape (n_rows, number of levels)."""
         position = {level: at for at, level in enumerate(self.levels)}
         nothing = len(position) + self.other + self.missing  # a column that is cut off
         rest = len(position) if self.other else nothing
         gone = len(position) + self.other if self.missing else nothing
-        texts = _texts(self.name, values)
+        texts = texts_of(self.name, values)
         at = [gone if text is None else position.get(text, rest) for text in texts]
         return np.eye(nothing + 1)[at, :nothing]
 
@@ -101,23 +104,50 @@ def learn_column(name: str, values: Array, max_levels: int) -> NumberColumn | Le
     """Return how a column is encoded, or why it is dropped."""
     present = ~missing_rows(values)
     if not present.any():
-        return "holds no values"
+        return NO_VALUES
     some = bool(not present.all())
     if is_numeric(values, present):
         kind, numbers = numbers_of(name, values)
         known = numbers[present]
-        if known.min() == known.max() and not some:
-            return "is constant"
+        if is_constant(known.min(), known.max(), some):
+            return CONSTANT
         return NumberColumn(name, kind, float(np.median(known)), some)
-    counts = Counter(text for text in _texts(name, values) if text is not None)
-    if len(counts) == 1 and not some:
-        return "is constant"
+    counts = Counter(text for text in texts_of(name, values) if text is not None)
+    return level_column(name, counts, max_levels, some=some)
+
+
+def level_column(
+    name: str, counts: Mapping[str, int], max_levels: int, *, some: bool, short: int = 0
+) -> LevelColumn | str:
+    """Return how a column of levels is encoded, or why it is dropped.
+
+    Parameters
+    ----------
+    name : str
+        Column of the table.
+    counts : mapping of str to int
+        How often each level was seen.
+    max_levels : int
+        Most levels with a column of their own.
+    some : bool
+        Whether values are missing.
+    short : int, default=0
+        By how much counts may be too small, where rare levels were given up; levels that
+        are not certain to be more frequent than that share a column.
+    """
+    if len(counts) == 1 and not some and short == 0:
+        return CONSTANT
     ranked = sorted(counts, key=lambda level: (-counts[level], level))
-    if len(ranked) > max_levels:
-        ranked = [level for level in ranked[:max_levels] if counts[level] > 1]
+    if len(ranked) > max_levels or short > 0:
+        ranked = [level for level in ranked[:max_levels] if counts[level] > max(1, short)]
         if not ranked:
             return "holds another text in nearly every row"
-    return LevelColumn(name, tuple(ranked), len(ranked) < len(counts), some)
+    return LevelColumn(name, tuple(ranked), len(ranked) < len(counts) or short > 0, some)
+
+
+def is_constant(low: float, high: float, some: bool) -> bool:
+    """Tell whether numbers from `low` to `high`, of which some may be missing, say nothing."""
+    return bool(low == high and not some)
 
 
 def is_numeric(values: Array, present: Array) -> bool:
@@ -133,8 +163,13 @@ def is_numeric(values: Array, present: Array) -> bool:
     )
 
 
-def numbers_of(name: str, values: Array, *, wanted: str = "number") -> tuple[str, Array]:
-    """Return what a column holds and its numbers, NaN where missing."""
+def numbers_of(
+    name: str, values: Array, *, wanted: str = "number", first: int = 0
+) -> tuple[str, Array]:
+    """Return what a column holds and its numbers, NaN where missing.
+
+    Messages call the first row `first`.
+    """
     kind = "number"
     if values.dtype.kind in "mM":
         kind = "date" if values.dtype.kind == "M" else "duration"
@@ -145,11 +180,13 @@ def numbers_of(name: str, values: Array, *, wanted: str = "number") -> tuple[str
         numbers = values.astype(np.float64)
     else:
         kind = wanted if missing_rows(values).all() else kind
-        read = (_number(name, row, value, wanted) for row, value in enumerate(values.tolist()))
+        read = (
+            _number(name, row, value, wanted) for row, value in enumerate(values.tolist(), first)
+        )
         numbers = np.fromiter(read, np.float64, len(values))
     infinite = np.isinf(numbers)
     if infinite.any():
-        row = int(np.flatnonzero(infinite)[0])
+        row = first + int(np.flatnonzero(infinite)[0])
         msg = (
             f"Column {name!r} holds {int(infinite.sum())} infinite values, the first in row "
             f"{row}. Replace them by numbers, or by missing values (NaN)."
@@ -171,14 +208,14 @@ def _number(name: str, row: int, value: Any, wanted: str) -> float:
         raise InvalidDataError(msg) from None
 
 
-def _texts(name: str, values: Array) -> list[str | None]:
+def texts_of(name: str, values: Array) -> list[str | None]:
     """Return the levels of a column as text, None where missing."""
     seen: dict[Any, str | None] = {}
     out = []
     for row, value in enumerate(values.tolist() if values.dtype.kind != "O" else values):
         try:
             if value not in seen:
-                seen[value] = None if is_missing(value) else _text(value)
+                seen[value] = None if is_missing(value) else text_of(value)
             out.append(seen[value])
         except TypeError:
             msg = (
@@ -189,7 +226,7 @@ def _texts(name: str, values: Array) -> list[str | None]:
     return out
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """Return a level as text; whole numbers read the same as integers and as floats."""
     if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))

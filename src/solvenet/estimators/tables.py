@@ -13,10 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from solvenet._validation import check_count
 from solvenet.errors import InvalidDataError, ModelFileError
 from solvenet.estimators.encoding import LevelColumn, NumberColumn, column_from, learn_column
+from solvenet.estimators.learning import LearntTable, learn_table
+from solvenet.sources import Table
 from solvenet.sources.columns import columns_of, is_named, unknown_columns
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+
+_TOO_FEW = "The table has {} sample (row); at least 2 are wanted to learn from."
 
 
 class TableEncoder(TransformerMixin, BaseEstimator):
@@ -51,7 +55,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Notes
     -----
     A table is a mapping from names to one-dimensional arrays, a pandas or Polars frame,
-    a pyarrow table, or a two-dimensional array, whose columns are called x0, x1, ...
+    a pyarrow table, or a two-dimensional array, whose columns are called x0, x1, ...; or a
+    :class:`solvenet.sources.Table`, which is never held as a whole while it is learnt from.
+    Of that the encoder is the same as of the rows in memory while text columns hold up to
+    10,000 different texts and the table up to 65,536 different rows of numbers (fewer
+    where a row has more than 64). Beyond the first bound, the rarest texts are given up
+    and a text gets a column of its own only if it is certainly more frequent than those;
+    beyond the second, medians come from a sample of so many rows.
     Only numbers, text and flags are learnt, so that ``to_dict`` is plain JSON.
 
     Examples
@@ -84,7 +94,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : table of n_rows rows
-            See the notes of the class.
+            See the notes of the class. A :class:`solvenet.sources.Table` is read in batches.
         y : ignored
             For pipelines.
 
@@ -100,10 +110,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             that says something.
         """
         check_count("max_levels", self.max_levels)
+        if isinstance(X, Table):
+            return self.take(learn_table(X, most_levels=self.max_levels))
         table, named = columns_of(X), is_named(X)
         if len(next(iter(table.values()))) < 2:
-            msg = "The table has 1 sample (row); at least 2 are wanted to learn from."
-            raise InvalidDataError(msg)
+            raise InvalidDataError(_TOO_FEW.format(1))
         columns: list[NumberColumn | LevelColumn] = []
         dropped: dict[str, str] = {}
         for name, values in table.items():
@@ -112,15 +123,42 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 dropped[name] = learnt
             else:
                 columns.append(learnt)
+        return self._keep(columns, dropped, list(table), named)
+
+    def take(self, learnt: LearntTable) -> TableEncoder:
+        """Take over what a pass over a table has found.
+
+        Parameters
+        ----------
+        learnt : LearntTable
+            See :func:`solvenet.estimators.learning.learn_table`.
+
+        Returns
+        -------
+        TableEncoder
+            Itself, fitted.
+        """
+        if learnt.n_rows < 2:
+            raise InvalidDataError(_TOO_FEW.format(learnt.n_rows))
+        columns, dropped = learnt.columns(self.max_levels)
+        return self._keep(columns, dropped, learnt.names, named=True)
+
+    def _keep(
+        self,
+        columns: list[NumberColumn | LevelColumn],
+        dropped: dict[str, str],
+        names: list[str],
+        named: bool,
+    ) -> TableEncoder:
         if not columns:
             reasons = "; ".join(f"{name!r} {why}" for name, why in dropped.items())
             msg = f"No column of the table can be learnt from: {reasons}."
             raise InvalidDataError(msg)
         self.columns_ = tuple(columns)
         self.dropped_ = dropped
-        self.n_features_in_ = len(table)
+        self.n_features_in_ = len(names)
         if named:
-            self.feature_names_in_ = np.array(list(table), dtype=object)
+            self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         return self
@@ -144,6 +182,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             A column is missing, or holds values of another kind than when fitted.
         """
         check_is_fitted(self)
+        if isinstance(X, Table):
+            batches = X.batches(X.check_names([column.name for column in self.columns_]))
+            return np.concatenate([self.encode(batch, first) for first, batch in batches])
         table = columns_of(X)
         if not is_named(X) and len(table) != self.n_features_in_:
             msg = (
@@ -155,7 +196,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         absent = [name for name in wanted if name not in table]
         if absent:
             raise InvalidDataError(unknown_columns(absent, table))
-        return np.concatenate([c.encode(table[c.name]) for c in self.columns_], axis=1)
+        return self.encode(table)
+
+    def encode(self, table: Mapping[str, Array], first: int = 0) -> Array:
+        """Encode some rows of a table as its columns come; `first` is the number of a row."""
+        return np.concatenate([c.encode(table[c.name], first) for c in self.columns_], axis=1)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the encoded columns, such as ``size`` and ``hue=red``."""
