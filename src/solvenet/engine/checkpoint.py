@@ -88,7 +88,7 @@ class Checkpoint:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 found = {name: file[name] for name in file.files}
             digest = found.pop("about").item()
         except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
@@ -115,8 +115,10 @@ class Checkpoint:
 
     def end(self) -> None:
         """Remove what was saved: the run is done."""
-        for path in [*self.folder.glob("[0-9][0-9]-*.npz"), self.folder / ABOUT]:
-            path.unlink(missing_ok=True)
+        # A process that was killed while it wrote has left a file of a temporary name.
+        for pattern in ("[0-9][0-9]-*.npz", ".*.tmp", ABOUT):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
 

@@ -59,7 +59,7 @@ def part_bounds(n_rows: int, n_cols: int, cuts: Array | None = None) -> Array:
     rows = max(LEAST_ROWS, ROWS_PER_COLUMN * n_cols, LEAST_NUMBERS // n_cols)
     if n_rows < LEAST_PARTS * rows:
         return np.array([0, n_rows])
-    rows = max(rows, min(n_rows // MANY_PARTS, 4 * rows), n_rows // MOST_PARTS)
+    rows = max(rows, min(n_rows // MANY_PARTS, 4 * rows), -(-n_rows // MOST_PARTS))
     n_parts = -(-n_rows // rows)
     bounds = np.arange(n_parts + 1) * n_rows // n_parts
     if cuts is not None:
