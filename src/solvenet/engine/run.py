@@ -108,12 +108,20 @@ class Run:
         Bytes that the summaries of parts may take together.
     progress : callable, optional
         Called as ``progress(name, done, total)`` with rows or parts.
+    shared : bool, default=False
+        Whether other work goes on in it: `end` then leaves the checkpoint alone.
     """
 
     engine: Engine | None = None
     checkpoint: Checkpoint | None = None
     memory_limit: int | None = None
     progress: Callable[[str, int, int], object] | None = field(default=None, repr=False)
+    shared: bool = False
+
+    def end(self) -> None:
+        """Remove what was saved, unless the run is shared."""
+        if self.checkpoint is not None and not self.shared:
+            self.checkpoint.end()
 
     def reduce(self, records: Records, make: Make, *, name: str) -> Reduction:
         """Return the summary of all records: one pass.

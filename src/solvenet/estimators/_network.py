@@ -131,8 +131,7 @@ class SampledNetworkBase(SampledBase):
         bounds = (moments.low - spread, moments.high + spread) if bounded else (None, None)
         self.network_ = SampledNetwork(hidden, readout_of(self.result_, *bounds))
         self.alpha_ = self.result_.alpha
-        if run.checkpoint is not None:
-            run.checkpoint.end()
+        run.end()
         return Learnt(plain, Y, weights, distinct, H, complete=seen.complete)
 
     def _solve_readout(

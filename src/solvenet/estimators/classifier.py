@@ -17,13 +17,9 @@ from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.engine import Run
 from solvenet.errors import InvalidDataError
 from solvenet.estimators._base import plain_weights
+from solvenet.estimators._classes import IndicatorRecords, class_values
 from solvenet.estimators._network import SampledNetworkBase
-from solvenet.estimators._training import (
-    IndicatorRecords,
-    TrainingSource,
-    class_values,
-    is_source,
-)
+from solvenet.estimators._training import TrainingSource, is_source
 from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
 from solvenet.networks import Readout, SampledNetwork
 from solvenet.solvers import Solver, leave_one_out

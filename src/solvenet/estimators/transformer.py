@@ -160,8 +160,7 @@ class SampledFeatures(
         Y = seen.Y / np.where(deviation > 0, deviation, 1.0) if is_source(X) else seen.Y
         distinct = row_set(seen.X, Y, seen.weights, inputs=seen.scaling)
         self._keep(X, self._sample(seen.X, Y, distinct, seen.scaling, context))
-        if run.checkpoint is not None:
-            run.checkpoint.end()
+        run.end()
         context.call_on_fit_task_end(estimator=self)
         return self
 
