@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +11,14 @@ import numpy as np
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-_BUCKETS = 2000
+GROUPS = 2000
+"""Groups of neighbouring rows that are resampled."""
+
 _RESAMPLES = 1000
 _Z = 1.96
-_LARGEST = 1e200  # of a squared error: predictions that explode give a score, not NaN
+
+LARGEST = 1e200
+"""Of a squared error: predictions that explode give a score, not NaN."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,21 @@ def accuracy(y_true: Array, y_pred: Array) -> Score:
         even where all rows are right.
     """
     right = np.asarray(y_true == y_pred)
-    n, share = len(right), float(right.mean())
+    most = int(np.unique(y_true, return_counts=True)[1].max())
+    return accuracy_of_counts(float(right.sum()), len(right), most)
+
+
+def accuracy_of_counts(right: float, n: float, most: float) -> Score:
+    """Return what :func:`accuracy` does, from counts.
+
+    Parameters
+    ----------
+    right, n, most : float
+        Rows predicted rightly, all rows, rows of the most frequent class.
+    """
+    share = right / n
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n))
-    most = int(np.unique(y_true, return_counts=True)[1].max())
     low, high = min(middle - half, share), max(middle + half, share)
     return Score("accuracy", share, low, high, most / n, 1 - share, 1 - share, 1 - low)
 
@@ -112,15 +127,29 @@ def r_squared(y_true: Array, y_pred: Array, *, seed: int = 0) -> Score:
     y = np.asarray(y_true, dtype=np.float64)
     with np.errstate(over="ignore"):
         squared = (y - np.asarray(y_pred, dtype=np.float64)) ** 2
-    squared = np.minimum(squared, _LARGEST)
+    squared = np.minimum(squared, LARGEST)
     y = y - y.mean()
     rows = np.stack([np.ones(len(y)), y, y * y, squared], axis=1)
-    edges = np.linspace(0, len(y), min(len(y), _BUCKETS) + 1).astype(int)[:-1]
+    edges = np.linspace(0, len(y), min(len(y), GROUPS) + 1).astype(int)[:-1]
     sums = np.add.reduceat(rows, edges, axis=0)
+    return replace(r_squared_of_sums(sums, seed=seed), error=float(np.sqrt(squared.mean())))
+
+
+def r_squared_of_sums(sums: Array, *, seed: int = 0) -> Score:
+    """Return what :func:`r_squared` does, from sums over groups of rows.
+
+    Parameters
+    ----------
+    sums : array of shape (n_groups, 4)
+        Of each group the sums of 1, y, y**2 and the squared errors, where y is the target
+        less a number near its mean.
+    seed : int, default=0
+        Of the 1000 resamples.
+    """
     total = sums.sum(axis=0)[None]
     rng = np.random.default_rng(seed)
     resampled = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), _RESAMPLES) @ sums
-    value, spread = _unexplained(total)[0], _unexplained(resampled)
+    value, spread = unexplained(total)[0], unexplained(resampled)
     least, most = (float(v) for v in np.quantile(spread, [0.025, 0.975]))
     value, least, most = float(value), min(least, value), max(most, value)
     return Score(
@@ -129,7 +158,7 @@ def r_squared(y_true: Array, y_pred: Array, *, seed: int = 0) -> Score:
         low=1 - most,
         high=1 - least,
         constant=0.0,
-        error=float(np.sqrt(squared.mean())),
+        error=float(np.sqrt(total[0, 3] / total[0, 0])),
         missing=value,
         missing_most=most,
     )
@@ -180,7 +209,7 @@ def flat_share(y: Array, *, seed: int = 0, pairs: int = 20_000) -> float:
     return float((y[first[apart]] == y[second[apart]]).mean()) if apart.any() else 1.0
 
 
-def _unexplained(sums: Array) -> Array:
+def unexplained(sums: Array) -> Array:
     """Return ``1 - R^2`` from sums of (1, y, y^2, error^2), shape (k, 4)."""
     n, y, y2, squared = sums.T
     around = y2 - y * y / n

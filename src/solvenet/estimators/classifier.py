@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.callback import with_callbacks
 from sklearn.utils import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from solvenet._array_api import like
 from solvenet.blocks import HeldRecords, Records, as_row_blocks
@@ -21,6 +22,7 @@ from solvenet.estimators._classes import IndicatorRecords, class_values
 from solvenet.estimators._network import SampledNetworkBase
 from solvenet.estimators._training import TrainingSource, is_source
 from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
+from solvenet.estimators.scoring import score_source
 from solvenet.networks import Readout, SampledNetwork
 from solvenet.solvers import Solver, leave_one_out
 
@@ -327,3 +329,28 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         best = self._logits(X, "predict").argmax(axis=1)
         labels = self.classes_[best]
         return like(labels, X) if labels.dtype.kind in "fiub" else labels
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, engine: Any = None) -> float:
+        """Return the share of rows whose class is predicted rightly.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features), or source
+            Inputs; a source is read in blocks and may have other columns too.
+        y : array-like of shape (n_rows,), or str
+            Class labels, or the name of their column in a source.
+        sample_weight : array-like of shape (n_rows,) or str, optional
+            Weights, or the name of their column in a source.
+        engine : str, Engine or distributed.Client, optional
+            Where a source is read; as for :meth:`fit`.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
+        """
+        if is_source(X):
+            check_is_fitted(self)
+            return score_source(self, X, y, sample_weight, engine=engine)
+        plain: float = super().score(X, y, sample_weight)
+        return plain

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.callback import with_callbacks
+from sklearn.utils.validation import check_is_fitted
 
 from solvenet._array_api import like
 from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
 from solvenet.estimators._training import is_source
+from solvenet.estimators.scoring import score_source
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -203,6 +205,31 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
         if not return_std:
             return out
         return out, self._shape(self._ensure_uncertainty().std(plain), X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, engine: Any = None) -> float:
+        """Return the coefficient of determination, averaged over the targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features), or source
+            Inputs; a source is read once, in blocks, and may have other columns too.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets), str or list of str
+            Targets, or the names of their columns in a source.
+        sample_weight : array-like of shape (n_rows,) or str, optional
+            Weights, or the name of their column in a source.
+        engine : str, Engine or distributed.Client, optional
+            Where a source is read; as for :meth:`fit`.
+
+        Returns
+        -------
+        float
+            ``1 - sum (y - prediction)**2 / sum (y - mean)**2``.
+        """
+        if is_source(X):
+            check_is_fitted(self)
+            return score_source(self, X, y, sample_weight, engine=engine)
+        plain: float = super().score(X, y, sample_weight)
+        return plain
 
     def _shape(self, values: Array, X: Any) -> Any:
         return like(values[:, 0] if self._one_target else values, X)
