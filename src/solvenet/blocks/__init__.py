@@ -2,6 +2,7 @@
 
 from solvenet.blocks._base import Columns, RowBlocks
 from solvenet.blocks.arrays import ArrayBlocks, as_row_blocks
+from solvenet.blocks.joined import SplitRecords, ZippedRecords
 from solvenet.blocks.lazy import (
     Centered,
     MappedBlocks,
@@ -12,13 +13,7 @@ from solvenet.blocks.lazy import (
 )
 from solvenet.blocks.operators import OperatorBlocks
 from solvenet.blocks.planning import FeaturePlan, plan_features, rows_per_block
-from solvenet.blocks.records import (
-    HeldRecords,
-    MappedRecords,
-    Records,
-    SplitRecords,
-    ZippedRecords,
-)
+from solvenet.blocks.records import HeldRecords, MappedRecords, Records
 
 __all__ = [
     "ArrayBlocks",

@@ -120,13 +120,18 @@ class MappedBlocks(_Derived):
         into: bool = False,
     ) -> None:
         super().__init__(source, check_count("n_cols", n_cols), np.dtype(dtype))
-        self._function = function
+        self.function = function
         self._into = into
+
+    @property
+    def source(self) -> RowBlocks:
+        """The rows before the function."""
+        return self._source
 
     def columns(self, index: Array) -> RowBlocks:
         """Return some of the columns; the function of the others is not computed."""
         index = self.check_columns(index)
-        part = getattr(self._function, "part", None)
+        part = getattr(self.function, "part", None)
         if part is None:
             return super().columns(index)
         return MappedBlocks(
@@ -135,17 +140,17 @@ class MappedBlocks(_Derived):
 
     def weight_norms(self) -> Array | None:
         """Return what the function knows of them."""
-        known = getattr(self._function, "weight_norms", None)
+        known = getattr(self.function, "weight_norms", None)
         norms: Array | None = None if known is None else known()
         return norms
 
     def _with(self, source: RowBlocks, rows: slice | Array) -> RowBlocks:
         return MappedBlocks(
-            source, self._function, self.shape[1], dtype=self.dtype.type, into=self._into
+            source, self.function, self.shape[1], dtype=self.dtype.type, into=self._into
         )
 
     def _change(self, rows: slice, block: Array) -> Array:
-        out = np.asarray(self._function(block), dtype=self.dtype)
+        out = np.asarray(self.function(block), dtype=self.dtype)
         return out.copy() if np.may_share_memory(out, block) else out
 
     def stream(self) -> Iterator[tuple[slice, Array]]:
@@ -157,7 +162,7 @@ class MappedBlocks(_Derived):
         for rows, block in self._source.stream():
             if len(block) > len(memory):
                 memory = np.empty((len(block), self.shape[1]), dtype=self.dtype)
-            yield rows, self._function(block, out=memory[: len(block)])
+            yield rows, self.function(block, out=memory[: len(block)])
 
 
 class WithIntercept(_Derived):

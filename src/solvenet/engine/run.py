@@ -123,7 +123,15 @@ class Run:
         if self.checkpoint is not None and not self.shared:
             self.checkpoint.end()
 
-    def reduce(self, records: Records, make: Make, *, name: str) -> Reduction:
+    def reduce(
+        self,
+        records: Records,
+        make: Make,
+        *,
+        name: str,
+        function: Callable[[tuple[Records, int]], Reduction] | None = None,
+        most: int | None = None,
+    ) -> Reduction:
         """Return the summary of all records: one pass.
 
         Parameters
@@ -134,6 +142,11 @@ class Run:
             Makes an empty summary; sent to workers.
         name : str
             Of the pass, for progress and checkpoints.
+        function : callable, optional
+            Summarises a part, given as records and the number of its first row, in another
+            way than block by block, such as on a GPU.
+        most : int, optional
+            Parts that may run at the same time.
 
         Notes
         -----
@@ -149,6 +162,8 @@ class Run:
         about = f"{name} {records.shape} {records.n_targets} {bounds.tolist()}"
         saved = self._saved_pass(name, about)
         if len(bounds) == 2:
+            if function is not None:
+                return function((records, 0))
             return self._one_part(records, make, name, saved)
         tree = MergeTree(len(bounds) - 1)
         if saved.found:
@@ -160,7 +175,7 @@ class Run:
             for i in list(tree.missing())
         )
         state = make().nbytes
-        most = max(1, (self.memory_limit or STATE_BYTES) // 2 // max(1, state))
+        room = max(1, (self.memory_limit or STATE_BYTES) // 2 // max(1, state))
 
         def after(tree: MergeTree) -> None:
             saved.save(tree.state)
@@ -169,7 +184,9 @@ class Run:
 
         engine = self.engine or ThreadEngine()
         try:
-            root = engine.tree_reduce(Fill(make), parts, tree, most=most, after=after)
+            root = engine.tree_reduce(
+                function or Fill(make), parts, tree, most=min(room, most or room), after=after
+            )
         except BaseException:
             saved.save(tree.state, now=True)
             raise
