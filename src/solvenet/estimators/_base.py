@@ -121,11 +121,11 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
 
     # -- input ----------------------------------------------------------------------
 
-    def _read_fit(self, X: Any, y: Any, **options: Any) -> tuple[Array, Array]:
-        """Check the training data and return X and y as NumPy arrays."""
+    def _read_fit(self, X: Any, y: Any, *, least: int = 2, **options: Any) -> tuple[Array, Array]:
+        """Check the training data, `least` rows, and return X and y as NumPy arrays."""
         X, y = to_plain(X), to_plain(y)
         X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], ensure_min_samples=2, **options
+            self, X, y, dtype=[np.float64, np.float32], ensure_min_samples=least, **options
         )
         return X, y
 

@@ -10,18 +10,21 @@ import numpy as np
 
 from solvenet.blocks import HeldRecords, MappedBlocks, Records, RowBlocks, as_row_blocks
 from solvenet.engine import Run
-from solvenet.errors import InvalidSettingError
+from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.estimators._base import (
     Arrays,
     SampledBase,
+    Seen,
     readout_of,
     report_step,
     stopwatch,
     with_uncertainty,
 )
+from solvenet.estimators._stream import RowStream, hidden_of
 from solvenet.features.rows import RowSet, row_set
+from solvenet.features.survey import PAIR_ROWS
 from solvenet.networks import HiddenMap, SampledNetwork
-from solvenet.reductions import DistinctRows
+from solvenet.reductions import ColumnMoments, DistinctRows
 from solvenet.solvers import KeptRows, Solver, SolveResult, make_solver, rows_to_choose_by
 
 if TYPE_CHECKING:
@@ -101,14 +104,13 @@ class SampledNetworkBase(SampledBase):
         `arrays` are inputs, targets and weights of all rows, where those are few. Of more
         rows some are sampled, and all are read for the read-out.
         """
+        self.__dict__.pop("_stream", None)
+        if records.n_passes is not None:
+            return self._solve_once(X, records, run, context, bounded=bounded)
         lap = stopwatch()
         seen = self._survey(records, arrays, run, strata=strata)
         plain, Y, weights, moments = seen.X, seen.Y, seen.weights, seen.targets
-        # Targets of any unit guide the sampling alike.
-        deviation = np.sqrt(moments.variance)
-        scaled = Y if len(deviation) == 1 else Y / np.where(deviation > 0, deviation, 1.0)
-        distinct = row_set(plain, scaled, weights, inputs=seen.scaling)
-        hidden = self._sample(plain, scaled, distinct, seen.scaling, context)
+        hidden, distinct = self._layers(seen, context)
         sampling = lap()
         step = -(-len(distinct.index) // rows_to_choose_by(hidden.n_features_out))
         at, importance = distinct.index[::step], distinct.weights[::step]
@@ -126,13 +128,85 @@ class SampledNetworkBase(SampledBase):
             self.result_ = self._solve_readout(features, None, None, kept, run, subset)
         report_step(context, self, "solve read-out")
         self.seconds_ = {"sample": sampling, "solve": lap()}
-        self._keep(X, hidden)
-        spread = moments.high - moments.low
-        bounds = (moments.low - spread, moments.high + spread) if bounded else (None, None)
-        self.network_ = SampledNetwork(hidden, readout_of(self.result_, *bounds))
-        self.alpha_ = self.result_.alpha
+        self._store(X, hidden, moments if bounded else None)
         run.end()
         return Learnt(plain, Y, weights, distinct, H, complete=seen.complete)
+
+    def _layers(self, seen: Seen, context: Any) -> tuple[HiddenMap, RowSet]:
+        """Sample the hidden layers; return the distinct rows in canonical order as well."""
+        # Targets of any unit guide the sampling alike.
+        deviation = np.sqrt(seen.targets.variance)
+        scaled = seen.Y
+        if len(deviation) > 1:
+            scaled = seen.Y / np.where(deviation > 0, deviation, 1.0)
+        distinct = row_set(seen.X, scaled, seen.weights, inputs=seen.scaling)
+        return self._sample(seen.X, scaled, distinct, seen.scaling, context), distinct
+
+    def _store(self, X: Any, hidden: HiddenMap, bounds: ColumnMoments | None) -> None:
+        """Store the network that `result_` solves."""
+        self._keep(X, hidden)
+        low = high = None
+        if bounds is not None:
+            spread = bounds.high - bounds.low
+            low, high = bounds.low - spread, bounds.high + spread
+        self.network_ = SampledNetwork(hidden, readout_of(self.result_, low, high))
+        self.alpha_ = self.result_.alpha
+
+    def _solve_once(
+        self, X: Any, records: Records, run: Run, context: Any, *, bounded: bool
+    ) -> Learnt:
+        """Fit to rows that can be read once: the layers are sampled from the first of them."""
+        rows, first, count = records.stream(), [], 0
+        for _, A, B, w in rows:
+            first.append((A.copy(), B, np.ones(len(A)) if w is None else w))
+            count += len(A)
+            if count >= PAIR_ROWS:
+                break
+        A, B, w = (np.concatenate(parts) for parts in zip(*first, strict=True))
+        stream = self._begin_stream(A, B, w, run, context, features=None, strata=False)
+        stream.add(A, B, w)
+        for _, A, B, w in rows:
+            stream.add(A, B, w)
+        return self._finish_stream(X, stream, bounded=bounded)
+
+    def _begin_stream(
+        self,
+        X: Array,
+        Y: Array,
+        weights: Array | None,
+        run: Run,
+        context: Any,
+        *,
+        features: Any,
+        strata: bool,
+    ) -> RowStream:
+        """Sample the hidden layers from the first rows, unless they are given."""
+        if features is None:
+            records = HeldRecords(as_row_blocks(X), Y, weights)
+            seen = self._survey(records, (X, Y, weights), run, strata=strata)
+            hidden, _ = self._layers(seen, context)
+        else:
+            hidden = hidden_of(features)
+            if hidden.n_features_in != X.shape[1]:
+                msg = (
+                    f"X has {X.shape[1]} columns and the given features take "
+                    f"{hidden.n_features_in}. Give the same columns."
+                )
+                raise InvalidDataError(msg)
+        return RowStream(hidden, Y.shape[1], solver=self.solver, strata=strata)
+
+    def _finish_stream(self, X: Any, stream: RowStream, *, bounded: bool) -> Learnt:
+        """Solve for the rows so far and store the network."""
+        lap = stopwatch()
+        self._stream = stream
+        self.result_ = stream.solve(self.alpha, self.rcond)
+        self.seconds_ = {"sample": 0.0, "solve": lap()}
+        hidden = stream.hidden
+        self._plan(stream.readout.n_rows, hidden, stream.readout.n_targets)
+        self._store(X, hidden, stream.targets if bounded else None)
+        plain, Y, weights, distinct = stream.rows()
+        H = MappedBlocks(as_row_blocks(plain), hidden, hidden.n_features_out, into=True)
+        return Learnt(plain, Y, weights, distinct, H, complete=stream.sample.complete)
 
     def _solve_readout(
         self,

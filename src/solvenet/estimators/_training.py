@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,7 +90,8 @@ def open_training(
     if _is_name(y):
         wanted = [y] if isinstance(y, str) else list(y)
         known = list(names if names is not None else (f"x{j}" for j in range(source.shape[1])))
-        return _split(source, known, wanted, sample_weight, isinstance(y, str), inputs)
+        made = _split(source, known, wanted, sample_weight, isinstance(y, str), inputs)
+        return made if names is not None else replace(made, names=None)
     if y is None:
         msg = 'No target was given. Name its column (y="price"), or pass one value a row.'
         raise InvalidDataError(msg)

@@ -8,12 +8,73 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from solvenet.networks import Readout, SampledNetwork
+from solvenet.solvers import SolveResult, leave_one_out
+
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.estimators._network import Learnt
 
 COUPLING_RIDGE = 0.1
 INPUT_RIDGE = 3.0
 _OFFSET_RIDGE = 1e-6
+
+
+CALIBRATION_ROWS = 20_000
+"""Most rows that the logits are fitted to."""
+
+MOST_INPUT_WEIGHTS = 5000
+"""Weights of inputs up to which (and half the rows) they join the logistic regression."""
+
+
+def calibrated_readout(
+    network: SampledNetwork, result: SolveResult, learnt: Learnt, *, with_inputs: bool
+) -> tuple[Readout, float]:
+    """Return a read-out of logits in place of one of class indicators, and its error.
+
+    Parameters
+    ----------
+    network : SampledNetwork
+        Its outputs estimate class indicators.
+    result : SolveResult
+        The solve that gave it.
+    learnt : Learnt
+        Rows, of which some are taken, with their indicators.
+    with_inputs : bool
+        Whether the scaled inputs are among the features and may add to the logits.
+
+    Returns
+    -------
+    readout : Readout
+        Logits, fitted to leave-one-out scores.
+    error : float
+        Expected calibration error on them.
+    """
+    X, Y, weights, distinct = learnt.X, learnt.Y, learnt.weights, learnt.distinct
+    hidden, scores = network.hidden, network.readout
+    codes = Y.argmax(axis=1)
+    w = np.ones(len(codes)) if weights is None else weights
+    if len(codes) > CALIBRATION_ROWS:
+        # Every k-th row in canonical order: the choice does not depend on the order.
+        step = -(-len(distinct.index) // CALIBRATION_ROWS)
+        at, w = distinct.index[::step], distinct.weights[::step]
+        X, codes = X[at], codes[at]
+        loo = leave_one_out(hidden(X), Y[at], result, weights=w)
+    else:
+        loo = leave_one_out(learnt.H, Y, result, weights=weights)
+    known, inputs = loo.predictions, None
+    n_in, n_classes = X.shape[1], Y.shape[1]
+    free = n_in * (n_classes - 1)
+    if with_inputs and free <= min(MOST_INPUT_WEIGHTS, len(codes) // 2):
+        inputs = hidden.scaling.straight(X.astype(np.float64, copy=False))
+        known = np.concatenate([known, inputs], axis=1)
+    coupling, offset = fit_calibration(loo.predictions, codes, w, inputs)
+    probabilities = softmax(known @ coupling + offset, axis=1)
+    error = expected_calibration_error(probabilities, codes, w)
+    coef = scores.coef @ coupling[:n_classes]
+    if inputs is not None:  # they are the last of the features
+        coef[-n_in:] += coupling[n_classes:] / hidden.skip
+    return Readout(coef, scores.intercept @ coupling[:n_classes] + offset), error
 
 
 def fit_calibration(

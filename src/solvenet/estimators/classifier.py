@@ -16,26 +16,19 @@ from sklearn.utils.validation import check_is_fitted
 from solvenet._array_api import like
 from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.engine import Run
-from solvenet.errors import InvalidDataError
+from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._classes import IndicatorRecords, class_values
-from solvenet.estimators._network import SampledNetworkBase
+from solvenet.estimators._network import Learnt, SampledNetworkBase
 from solvenet.estimators._training import TrainingSource, is_source
-from solvenet.estimators.calibration import expected_calibration_error, fit_calibration
+from solvenet.estimators.calibration import calibrated_readout
 from solvenet.estimators.scoring import score_source
-from solvenet.networks import Readout, SampledNetwork
-from solvenet.solvers import Solver, leave_one_out
+from solvenet.networks import SampledNetwork
+from solvenet.solvers import Solver
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
-    from solvenet.blocks import RowBlocks
     from solvenet.features import FeatureSampler
-    from solvenet.features.rows import RowSet
-
-CALIBRATION_ROWS = 20_000
-
-MOST_INPUT_WEIGHTS = 5000
-"""Weights of inputs up to which (and half the rows) they join the logistic regression."""
 
 
 class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
@@ -182,6 +175,12 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             if opened.records.n_targets != 1:
                 msg = f"y has {opened.records.n_targets} columns; class labels in one are wanted."
                 raise InvalidDataError(msg)
+            if opened.records.n_passes is not None:
+                msg = (
+                    "These rows can be read once, and classes are only known at their end. Call "
+                    "partial_fit(X, y, classes=...) block by block."
+                )
+                raise InvalidDataError(msg)
             run = self._run(opened.records, engine, checkpoint)
             records, classes = self._indicators(opened, run)
         else:
@@ -206,13 +205,95 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             run = self._run(records, engine, checkpoint)
         learnt = self._solve(X, records, run, context, arrays=arrays, strata=True)
         self.classes_ = classes
-        codes = learnt.Y.argmax(axis=1)
-        readout = self._calibrate(
-            learnt.X, learnt.H, learnt.Y, codes, learnt.weights, learnt.distinct
+        self._show(X, learnt)
+        context.call_on_fit_task_end(estimator=self)
+        return self
+
+    def _show(self, X: Any, learnt: Learnt) -> None:
+        """Calibrate and store weights and constants of the logits."""
+        readout, self.calibration_error_ = calibrated_readout(
+            self.network_, self.result_, learnt, with_inputs=self.linear_skip
         )
         self.network_ = SampledNetwork(self.hidden_, readout)
         self.coef_ = like(readout.coef.T, X)
         self.intercept_ = like(readout.intercept, X)
+
+    @with_callbacks
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        *,
+        features: Any = None,
+        forgetting: float = 1.0,
+        solve: bool = True,
+    ) -> SampledNetworkClassifier:
+        """Learn from further rows; exact for the read-out, calibrated on a sample of all.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Inputs.
+        y : array-like of shape (n_rows,)
+            Class labels.
+        classes : array-like of shape (n_classes,), optional
+            All labels that will ever come; needed in the first call, unless `fit` has seen them.
+        sample_weight : array-like of shape (n_rows,), optional
+            Non-negative weights.
+        features, forgetting, solve
+            As for :meth:`SampledNetworkRegressor.partial_fit`.
+
+        Returns
+        -------
+        SampledNetworkClassifier
+            Itself; `fit` begins anew.
+
+        Raises
+        ------
+        InvalidDataError
+            The first call has no `classes`, or a label is not among them.
+        InvalidSettingError
+            As for the regressor; ``class_weight="balanced"``, which needs all rows.
+        """
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self)
+        first = not hasattr(self, "_stream")
+        least = 2 if first and features is None else 1
+        X_plain, y_plain = self._read_fit(X, y, least=least, reset=first)
+        check_classification_targets(y_plain)
+        labels: Array | None = getattr(self, "classes_", None)
+        if classes is not None:
+            given = np.unique(np.asarray(classes))
+            if not first and not np.array_equal(given, self.classes_):
+                msg = f"classes={given.tolist()} was given; it was {self.classes_.tolist()} before."
+                raise InvalidDataError(msg)
+            labels = given
+        if labels is None:
+            msg = "classes must be passed on the first call to partial_fit: all labels there are."
+            raise InvalidDataError(msg)
+        self._check_classes(labels)
+        codes = np.minimum(np.searchsorted(labels, y_plain), len(labels) - 1)
+        strange = labels[codes] != y_plain
+        if strange.any():
+            msg = f"y holds {y_plain[strange][0]!r}, which is not among classes={labels.tolist()}."
+            raise InvalidDataError(msg)
+        if self.class_weight == "balanced":
+            msg = 'class_weight="balanced" needs all rows at once. Give the weights as a dict.'
+            raise InvalidSettingError(msg)
+        weights = self._with_class_weight(plain_weights(sample_weight, X_plain), labels, codes)
+        Y = np.eye(len(labels))[codes]
+        if first:
+            stream = self._begin_stream(
+                X_plain, Y, weights, Run(), context, features=features, strata=True
+            )
+        else:
+            stream = self._stream
+        stream.add(X_plain, Y, weights, forgetting)
+        self._stream, self.classes_ = stream, labels
+        if solve:
+            self._show(X, self._finish_stream(X, stream, bounded=False))
         context.call_on_fit_task_end(estimator=self)
         return self
 
@@ -259,40 +340,6 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         # leaves out whole rows.
         importance: Array = (by_class / by_class.max())[codes]
         return importance if weights is None else weights * importance
-
-    def _calibrate(
-        self,
-        X: Array,
-        H: RowBlocks,
-        Y: Array,
-        codes: Array,
-        weights: Array | None,
-        distinct: RowSet,
-    ) -> Readout:
-        """Return the read-out of calibrated logits, fitted to leave-one-out scores."""
-        w = np.ones(len(codes)) if weights is None else weights
-        if len(codes) > CALIBRATION_ROWS:
-            # Every k-th row in canonical order: the choice does not depend on the order.
-            step = -(-len(distinct.index) // CALIBRATION_ROWS)
-            at, w = distinct.index[::step], distinct.weights[::step]
-            X, codes = X[at], codes[at]
-            loo = leave_one_out(self.hidden_(X), Y[at], self.result_, weights=w)
-        else:
-            loo = leave_one_out(H, Y, self.result_, weights=weights)
-        known, inputs = loo.predictions, None
-        n_in, n_classes = X.shape[1], Y.shape[1]
-        free = n_in * (n_classes - 1)
-        if self.linear_skip and free <= min(MOST_INPUT_WEIGHTS, len(codes) // 2):
-            inputs = self.hidden_.scaling.straight(X.astype(np.float64, copy=False))
-            known = np.concatenate([known, inputs], axis=1)
-        coupling, offset = fit_calibration(loo.predictions, codes, w, inputs)
-        probabilities = softmax(known @ coupling + offset, axis=1)
-        self.calibration_error_ = expected_calibration_error(probabilities, codes, w)
-        scores = self.network_.readout
-        coef = scores.coef @ coupling[:n_classes]
-        if inputs is not None:  # they are the last of the features
-            coef[-n_in:] += coupling[n_classes:] / self.hidden_.skip
-        return Readout(coef, scores.intercept @ coupling[:n_classes] + offset)
 
     def _logits(self, X: Any, method: str) -> Array:
         plain = self._read(X, method=method)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from solvenet._array_api import like
 from solvenet.blocks import HeldRecords, Records, as_row_blocks
+from solvenet.engine import Run
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
 from solvenet.estimators._training import is_source
@@ -174,11 +175,90 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
                 arrays = (X_plain, Y, weights)
         run = self._run(records, engine, checkpoint)
         self._solve(X, records, run, context, arrays=arrays, bounded=self.clip)
+        self._show(X)
+        context.call_on_fit_task_end(estimator=self)
+        return self
+
+    def _show(self, X: Any) -> None:
+        """Store weights and constants of the read-out in the form that y had."""
         readout = self.network_.readout
         self.coef_ = like(readout.coef[:, 0] if self._one_target else readout.coef.T, X)
         self.intercept_ = (
             float(readout.intercept[0]) if self._one_target else like(readout.intercept, X)
         )
+
+    @with_callbacks
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        features: Any = None,
+        forgetting: float = 1.0,
+        solve: bool = True,
+    ) -> SampledNetworkRegressor:
+        """Learn from further rows; exact for the read-out.
+
+        The hidden layers are sampled from the rows of the first call, or given, and stay. The
+        read-out is that of all rows of all calls, as if they had come together.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Inputs.
+        y : array-like of shape (n_rows,) or (n_rows, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_rows,), optional
+            Non-negative weights.
+        features : fitted SampledFeatures or network, or HiddenMap, optional
+            In the first call: the hidden layers.
+        forgetting : float, default=1.0
+            Multiplies the weights of all rows before these: 0.99 a call forgets a row over
+            about a hundred calls. The range that predictions are kept in is not forgotten.
+        solve : bool, default=True
+            Solve for the read-out now. With many small calls, do so in the last only.
+
+        Returns
+        -------
+        SampledNetworkRegressor
+            Itself; `fit` begins anew. Rows that were given to `fit` are not remembered.
+
+        Raises
+        ------
+        InvalidSettingError
+            The solver reads rows more than once (``"auto"`` stands for ``"qr"`` here), or
+            `forgetting` is not above 0 and up to 1.
+
+        Notes
+        -----
+        *Cost.* As for :class:`solvenet.solvers.Accumulator`.
+        """
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self)
+        first = not hasattr(self, "_stream")
+        X_plain, y_plain = self._read_fit(
+            X,
+            y,
+            least=2 if first and features is None else 1,
+            y_numeric=True,
+            multi_output=True,
+            reset=first,
+        )
+        weights = plain_weights(sample_weight, X_plain)
+        Y = y_plain.astype(np.float64, copy=False).reshape(len(y_plain), -1)
+        if first:
+            self._one_target = y_plain.ndim == 1
+            stream = self._begin_stream(
+                X_plain, Y, weights, Run(), context, features=features, strata=False
+            )
+        else:
+            stream = self._stream
+        stream.add(X_plain, Y, weights, forgetting)
+        self._stream = stream
+        if solve:
+            self._finish_stream(X, stream, bounded=self.clip)
+            self._show(X)
         context.call_on_fit_task_end(estimator=self)
         return self
 

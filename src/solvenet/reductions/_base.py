@@ -42,6 +42,11 @@ class Reduction(ABC):
     def compact(self) -> None:  # noqa: B027 (nothing to do for most)
         """Make the state as small as it can be, before it is sent or stored."""
 
+    def forget(self, share: float) -> None:
+        """Multiply the weights of all rows so far by `share`."""
+        msg = f"{type(self).__name__} cannot forget."
+        raise NotImplementedError(msg)
+
     def state(self) -> dict[str, Any]:
         """Return what the summary holds, as arrays and numbers by name."""
         out: dict[str, Any] = {}

@@ -128,6 +128,12 @@ class GramReduction(Reduction):
         self._BB += other.weight * np.outer(to_B, to_B)
         self.weight = float(self._BB[-1, -1])
 
+    def forget(self, share: float) -> None:
+        """Multiply the weights of all rows so far by `share`."""
+        for products in (self._AA, self._AB, self._BB):
+            products *= share
+        self.weight *= share
+
     @property
     def nbytes(self) -> int:
         """Bytes of the state."""

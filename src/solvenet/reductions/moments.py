@@ -81,6 +81,11 @@ class ColumnMoments(Reduction):
         self.low = np.minimum(self.low, other.low)
         self.high = np.maximum(self.high, other.high)
 
+    def forget(self, share: float) -> None:
+        """Multiply the weights of all rows so far by `share`; the range stays."""
+        self.weight *= share
+        self.sumsq *= share
+
     @property
     def nbytes(self) -> int:
         """Bytes of the state."""

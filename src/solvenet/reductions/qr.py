@@ -82,6 +82,12 @@ class QRReduction(Reduction):
         below[:, self._lead : self._lead + self._n_cols] = np.sqrt(alpha) * np.eye(self._n_cols)
         self._add(below)
 
+    def forget(self, share: float) -> None:
+        """Multiply the weights of all rows so far by `share`."""
+        self._fold()
+        self._factor *= np.sqrt(share)
+        self.weight *= share
+
     def compact(self) -> None:
         """Factor the rows that wait."""
         self._fold()

@@ -137,6 +137,12 @@ class DistinctRows(Reduction):
         parts = (other._rows, other._weights, other._keys, other._codes)
         self._add(*(part[wanted] for part in parts))
 
+    def forget(self, share: float) -> None:
+        """Multiply the weights of all rows so far by `share`."""
+        self.compact()
+        self._weights *= share
+        self.totals *= share
+
     @property
     def nbytes(self) -> int:
         """Bytes of the state."""

@@ -1,6 +1,7 @@
 """How linear least squares is solved."""
 
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
+from solvenet.solvers.accumulator import Accumulator
 from solvenet.solvers.approximate import History
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.basis import DeflatedBasis
@@ -31,6 +32,7 @@ __all__ = [
     "SPIR",
     "SVD",
     "SWG",
+    "Accumulator",
     "Auto",
     "Cost",
     "DeflatedBasis",

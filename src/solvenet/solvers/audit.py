@@ -159,7 +159,7 @@ def audit_solution(
         curve=raw.curve,
         history=raw.history,
         factorization=factorization,
-        n_rows=problem.n_effective,
+        n_rows=factorization.facts.n_rows,
         n_passes=raw.n_passes + (1 if measure and finite else 0),
         audited=measure and finite,
         seconds=raw.seconds,

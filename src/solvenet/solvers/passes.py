@@ -82,6 +82,12 @@ class Pass(Reduction):
         kept = sum(rows.nbytes for rows in [*self._A, *self._labels])
         return self.inner.nbytes + kept
 
+    def forget(self, share: float) -> None:
+        """Multiply the weights of all rows so far by `share`."""
+        self.weight *= share
+        self.n_positive *= share
+        self.inner.forget(share)
+
     def compact(self) -> None:
         """Make the summary small."""
         self.inner.compact()

@@ -172,17 +172,6 @@ class Problem:
             return min(RIDGE_MARGIN * self.alpha**0.5 / s1, 0.1) if s1 > 0 else 0.0
         return self.cutoff()
 
-    @property
-    def n_effective(self) -> float:
-        """Sum of the weights, which count as repetitions of a row.
-
-        Weights that sum to less than the number of positive ones (normalised weights)
-        are counted as if their mean were one.
-        """
-        if self.weights is None:
-            return float(self.A.shape[0])
-        return float(max(self.weights.sum(), np.count_nonzero(self.weights)))
-
     def cutoff(self) -> float:
         """Return the fixed relative cutoff (machine precision where it is chosen later)."""
         rcond = None if isinstance(self.rcond, str) else self.rcond

@@ -75,8 +75,13 @@ class QR(Solver):
         return Cost(flops, 1, 8 * STATE_TRIANGLES * width**2)
 
     def _solve(self, problem: Problem) -> RawSolution:
+        return self.finish(problem, _read(problem))
+
+    def finish(self, problem: Problem, done: Pass) -> RawSolution:
+        """Solve from the summary of all rows, which must not be used any more."""
+        triangle = done.inner
+        assert isinstance(triangle, QRReduction)
         ridge = 0.0 if self.spectrum or isinstance(problem.alpha, str) else problem.alpha
-        done, triangle = _read(problem)
         if ridge > 0:
             triangle.add_ridge(ridge)
         R, C, outside, mean_A, mean_B = triangle.factors()
@@ -98,13 +103,11 @@ class QR(Solver):
         return raw
 
 
-def _read(problem: Problem) -> tuple[Pass, QRReduction]:
+def _read(problem: Problem) -> Pass:
     """Return the triangle of all rows."""
     n_cols, n_targets = problem.A.shape[1], problem.n_targets
     make = partial(QRReduction, n_cols, n_targets, center=problem.intercept)
-    done = one_pass(problem, make, name="triangle")
-    assert isinstance(done.inner, QRReduction)
-    return done, done.inner
+    return one_pass(problem, make, name="triangle")
 
 
 def _folded(
@@ -174,7 +177,9 @@ class PivotedQR(Solver):
 
     def _solve(self, problem: Problem) -> RawSolution:
         n_cols = problem.A.shape[1]
-        done, triangle = _read(problem)
+        done = _read(problem)
+        triangle = done.inner
+        assert isinstance(triangle, QRReduction)
         R, C, outside, mean_A, mean_B = triangle.factors()
         check_state(R)
         total = outside + np.einsum("ij,ij->j", C, C)
