@@ -29,6 +29,10 @@ class MemoryLimitError(SolvenetError, MemoryError):
     """The work does not fit into the memory limit that was given."""
 
 
+class SpillError(SolvenetError, OSError):
+    """Features could not be written to disk."""
+
+
 class ModelFileError(SolvenetError, ValueError):
     """A model file is truncated, altered, hostile or of another version."""
 

@@ -282,7 +282,7 @@ def test_a_plan_fits_and_one_row_more_would_not(n_rows, n_cols, limit, n_layers)
         return
     assert plan.peak_bytes <= limit
     assert 1 <= plan.rows_per_block <= max(n_rows, 1)
-    if not plan.keep and n_layers > 1:
+    if plan.hold == "recompute" and n_layers > 1:
         assert plan.peak_bytes + 8 * n_rows * n_cols > limit
 
 

@@ -161,7 +161,7 @@ def test_memory_limit_changes_nothing(limit):
     free = SampledNetworkRegressor((50, 100), random_state=0).fit(inputs, target)
     tight = SampledNetworkRegressor((50, 100), random_state=0, memory_limit=limit)
     tight.fit(inputs, target)
-    assert tight.plan_.keep == (limit is None)
+    assert (tight.plan_.hold == "memory") == (limit is None)
     assert np.abs(tight.predict(inputs) - free.predict(inputs)).max() < 1e-8
 
 

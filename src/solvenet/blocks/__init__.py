@@ -14,6 +14,7 @@ from solvenet.blocks.lazy import (
 from solvenet.blocks.operators import OperatorBlocks
 from solvenet.blocks.planning import FeaturePlan, plan_features, rows_per_block
 from solvenet.blocks.records import HeldRecords, MappedRecords, Records
+from solvenet.blocks.spill import free_bytes, spilled
 
 __all__ = [
     "ArrayBlocks",
@@ -33,6 +34,8 @@ __all__ = [
     "WithIntercept",
     "ZippedRecords",
     "as_row_blocks",
+    "free_bytes",
     "plan_features",
     "rows_per_block",
+    "spilled",
 ]

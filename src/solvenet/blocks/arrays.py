@@ -68,6 +68,10 @@ class ArrayBlocks(RowBlocks):
         start, stop = self.check_range(start, stop)
         return ArrayBlocks(self._array[start:stop], rows_per_block=self.rows_per_block)
 
+    def with_rows(self, rows_per_block: int) -> ArrayBlocks:
+        """Return the same array in blocks of so many rows."""
+        return ArrayBlocks(self._array, rows_per_block=rows_per_block)
+
     def taken(self, index: Array) -> RowBlocks:
         """Return some rows."""
         return ArrayBlocks(self._array[index], rows_per_block=self.rows_per_block)

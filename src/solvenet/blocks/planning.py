@@ -15,6 +15,9 @@ KEEP_BYTES = 2**30
 CACHE_BYTES = 4 * 2**20
 """Blocks of this size stay in a processor's cache between one operation and the next."""
 
+DISK_MARGIN = 2
+"""Features are spilled where so many times their size is free."""
+
 MINIMUM_ROWS = 64
 
 BLOCKS_AT_ONCE = 6
@@ -47,8 +50,9 @@ class FeaturePlan:
 
     Attributes
     ----------
-    keep : bool
-        Whether the whole matrix is kept; otherwise each pass computes it anew.
+    hold : {"memory", "disk", "recompute"}
+        Whether the whole matrix is kept in memory, is written to a file that is mapped into
+        memory, or is computed anew in each pass.
     rows_per_block : int
         Rows of a block.
     peak_bytes : int
@@ -57,7 +61,7 @@ class FeaturePlan:
         Why, in words.
     """
 
-    keep: bool
+    hold: str
     rows_per_block: int
     peak_bytes: int
     reason: str
@@ -70,8 +74,10 @@ def plan_features(
     *,
     n_layers: int = 1,
     memory_limit: int | None = None,
+    n_passes: int = 1,
+    free_disk: int = 0,
 ) -> FeaturePlan:
-    """Decide between keeping the features and recomputing them block by block.
+    """Decide between keeping the features, spilling them to disk, and recomputing them.
 
     Parameters
     ----------
@@ -79,10 +85,14 @@ def plan_features(
         Shape of the feature matrix, and the number of right-hand sides.
     n_layers : int, default=1
         Hidden layers that a recomputation passes through. One layer is always computed
-        anew: that is faster than memory that is touched for the first time.
+        anew: that is faster than memory that is touched for the first time, and than a disk.
     memory_limit : int, optional
         Bytes that the solve may take beyond the data. By default a matrix of up to
         1 GiB may be kept.
+    n_passes : int, default=1
+        Passes that the solver makes. What is read once is not written first.
+    free_disk : int, default=0
+        Bytes that may be written.
 
     Returns
     -------
@@ -115,12 +125,18 @@ def plan_features(
     streaming = state + BLOCKS_AT_ONCE * 8 * n_cols * rows
     if n_layers == 1:
         reason = "features of one layer are computed anew in each pass, which costs little"
-    elif streaming + matrix <= limit:
+        return FeaturePlan("recompute", rows, streaming, reason)
+    if streaming + matrix <= limit:
         reason = f"features kept: {matrix / 1e6:.0f} MB fit into {limit / 1e6:.0f} MB"
-        return FeaturePlan(True, rows, streaming + matrix, reason)
-    else:
+        return FeaturePlan("memory", rows, streaming + matrix, reason)
+    too_large = f"{matrix / 1e6:.0f} MB do not fit into {limit / 1e6:.0f} MB"
+    on_disk = 8 * n_rows * (n_cols + n_targets + 1)
+    if n_passes > 1 and DISK_MARGIN * on_disk <= free_disk:
         reason = (
-            f"features recomputed in blocks of {rows} rows: {matrix / 1e6:.0f} MB do not "
-            f"fit into {limit / 1e6:.0f} MB"
+            f"features of {n_layers} layers written to disk ({on_disk / 1e9:.1f} GB) and read "
+            f"{n_passes} times: {too_large}, and computing them costs more than reading"
         )
-    return FeaturePlan(False, rows, streaming, reason)
+        return FeaturePlan("disk", rows, streaming, reason)
+    why = "they are read once" if n_passes == 1 else "there is no room on disk"
+    reason = f"features recomputed in blocks of {rows} rows: {too_large}, and {why}"
+    return FeaturePlan("recompute", rows, streaming, reason)

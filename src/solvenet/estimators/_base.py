@@ -18,12 +18,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from solvenet._array_api import is_foreign, like, to_numpy
 from solvenet._validation import check_choice, check_count, parse_bytes
 from solvenet.blocks import (
-    FeaturePlan,
-    MappedBlocks,
     Records,
     RowBlocks,
-    as_row_blocks,
-    plan_features,
 )
 from solvenet.engine import Run
 from solvenet.errors import InvalidDataError, InvalidSettingError, SolvenetWarning
@@ -261,26 +257,6 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
     def _memory_bytes(self) -> int | None:
         limit = self.memory_limit
         return None if limit is None else parse_bytes("memory_limit", limit)
-
-    def _plan(self, n_rows: int, hidden: HiddenMap, n_targets: int) -> FeaturePlan:
-        """Decide how the features are held."""
-        self.plan_ = plan_features(
-            n_rows,
-            hidden.n_features_out,
-            n_targets,
-            n_layers=len(hidden.layers.layers),
-            memory_limit=self._memory_bytes,
-        )
-        return self.plan_
-
-    def _blocks(self, X: Array, hidden: HiddenMap, n_targets: int) -> RowBlocks:
-        """Return the features of X as row blocks, kept or recomputed as the plan says."""
-        plan = self._plan(len(X), hidden, n_targets)
-        source = as_row_blocks(X, rows_per_block=plan.rows_per_block)
-        blocks = MappedBlocks(source, hidden, hidden.n_features_out, into=True)
-        if plan.keep:
-            return as_row_blocks(blocks.to_array(), rows_per_block=plan.rows_per_block)
-        return blocks
 
 
 def to_plain(array: Any) -> Any:

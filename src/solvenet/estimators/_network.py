@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvenet.blocks import HeldRecords, MappedBlocks, Records, RowBlocks, as_row_blocks
+from solvenet.blocks import (
+    ArrayBlocks,
+    FeaturePlan,
+    HeldRecords,
+    MappedBlocks,
+    Records,
+    RowBlocks,
+    as_row_blocks,
+    free_bytes,
+    plan_features,
+    spilled,
+)
 from solvenet.engine import Run
 from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.estimators._base import (
@@ -25,7 +37,7 @@ from solvenet.features.rows import RowSet, row_set
 from solvenet.features.survey import PAIR_ROWS
 from solvenet.networks import HiddenMap, SampledNetwork
 from solvenet.reductions import ColumnMoments, DistinctRows
-from solvenet.solvers import KeptRows, Solver, SolveResult, make_solver, rows_to_choose_by
+from solvenet.solvers import Auto, KeptRows, Solver, make_solver, rows_to_choose_by
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -114,18 +126,30 @@ class SampledNetworkBase(SampledBase):
         sampling = lap()
         step = -(-len(distinct.index) // rows_to_choose_by(hidden.n_features_out))
         at, importance = distinct.index[::step], distinct.weights[::step]
+        width = hidden.n_features_out
+        subset = None
+        choose_by: Any = (at, importance)
         if seen.sample is None:
-            H = self._blocks(plain, hidden, Y.shape[1])
-            self.result_ = self._solve_readout(H, Y, weights, (at, importance), run)
+            records = HeldRecords(as_row_blocks(plain), Y, weights)
         else:
-            plan = self._plan(records.shape[0], hidden, Y.shape[1])
-            H = MappedBlocks(as_row_blocks(plain), hidden, hidden.n_features_out, into=True)
-            features = records.mapped(
-                hidden, hidden.n_features_out, rows_per_block=plan.rows_per_block
+            choose_by = KeptRows(hidden(plain[at]), Y[at], importance)
+        plan = self._plan(records, hidden)
+        features = features_of(records, hidden, plan.rows_per_block)
+        if seen.sample is not None:
+            subset = _subset(seen.sample, hidden, plan.rows_per_block)
+        with held(features, plan) as ready:
+            self.result_ = make_solver(self.solver).solve(
+                ready,
+                None,
+                alpha=self.alpha,
+                rcond=self.rcond,
+                intercept=True,
+                memory_limit=self._memory_bytes,
+                choose_by=choose_by,
+                run=run,
+                subset=subset,
             )
-            kept = KeptRows(hidden(plain[at]), Y[at], importance)
-            subset = _features_of(seen.sample, hidden, plan.rows_per_block)
-            self.result_ = self._solve_readout(features, None, None, kept, run, subset)
+        H = MappedBlocks(as_row_blocks(plain), hidden, width, into=True)
         report_step(context, self, "solve read-out")
         self.seconds_ = {"sample": sampling, "solve": lap()}
         self._store(X, hidden, moments if bounded else None)
@@ -202,33 +226,29 @@ class SampledNetworkBase(SampledBase):
         self.result_ = stream.solve(self.alpha, self.rcond)
         self.seconds_ = {"sample": 0.0, "solve": lap()}
         hidden = stream.hidden
-        self._plan(stream.readout.n_rows, hidden, stream.readout.n_targets)
+        shape = (stream.readout.n_rows, stream.readout.n_cols, stream.readout.n_targets)
+        self.plan_ = plan_features(*shape)
         self._store(X, hidden, stream.targets if bounded else None)
         plain, Y, weights, distinct = stream.rows()
         H = MappedBlocks(as_row_blocks(plain), hidden, hidden.n_features_out, into=True)
         return Learnt(plain, Y, weights, distinct, H, complete=stream.sample.complete)
 
-    def _solve_readout(
-        self,
-        A: Any,
-        B: Array | None,
-        weights: Array | None,
-        choose_by: Any,
-        run: Run,
-        subset: tuple[Records, float] | None = None,
-    ) -> SolveResult:
-        return make_solver(self.solver).solve(
-            A,
-            B,
-            alpha=self.alpha,
-            rcond=self.rcond,
-            intercept=True,
-            weights=weights,
+    def _plan(self, records: Records, hidden: HiddenMap) -> FeaturePlan:
+        """Decide how the features of some inputs are held."""
+        shape = (records.shape[0], hidden.n_features_out)
+        solver = make_solver(self.solver)
+        if isinstance(solver, Auto):
+            ridge = self.rcond is None and self.alpha != 0
+            solver = solver.for_shape(shape, ridge=ridge)
+        self.plan_ = plan_features(
+            *shape,
+            records.n_targets,
+            n_layers=len(hidden.layers.layers),
             memory_limit=self._memory_bytes,
-            choose_by=choose_by,
-            run=run,
-            subset=subset,
+            n_passes=solver.cost(*shape, records.n_targets).passes,
+            free_disk=free_bytes(),
         )
+        return self.plan_
 
     @property
     def diagnostics_(self) -> dict[str, Any]:
@@ -252,11 +272,36 @@ class SampledNetworkBase(SampledBase):
         return network
 
 
-def _features_of(
-    sample: DistinctRows, hidden: HiddenMap, rows_per_block: int
-) -> tuple[Records, float]:
+def features_of(records: Records, hidden: HiddenMap, rows_per_block: int) -> Records:
+    """Return records with their features in place of the inputs, computed when asked for."""
+    width = hidden.n_features_out
+    if not isinstance(records, HeldRecords):
+        return records.mapped(hidden, width, rows_per_block=rows_per_block)
+    B, weights = records.labels()
+    X = records.matrix
+    if isinstance(X, ArrayBlocks):
+        X = X.with_rows(rows_per_block)
+        return HeldRecords(MappedBlocks(X, hidden, width, into=True), B, weights)
+    return records.mapped(hidden, width, rows_per_block=rows_per_block)
+
+
+@contextmanager
+def held(features: Records, plan: FeaturePlan) -> Iterator[Records]:
+    """Hold features in memory or on disk, as planned."""
+    if plan.hold == "disk":
+        with spilled(features, rows_per_block=plan.rows_per_block) as ready:
+            yield ready
+    elif plan.hold == "memory":
+        B, weights = features.labels()
+        kept = as_row_blocks(features.matrix.to_array(), rows_per_block=plan.rows_per_block)
+        yield HeldRecords(kept, B, weights)
+    else:
+        yield features
+
+
+def _subset(sample: DistinctRows, hidden: HiddenMap, rows_per_block: int) -> tuple[Records, float]:
     """Return the features of sampled rows, and their share of the weight of all rows."""
     X, Y, weights = sample.rows()
-    source = as_row_blocks(X, rows_per_block=rows_per_block)
-    H = MappedBlocks(source, hidden, hidden.n_features_out, into=True)
-    return HeldRecords(H, Y, weights), float(weights.sum() / sample.totals.sum())
+    records = HeldRecords(as_row_blocks(X), Y, weights)
+    share = float(weights.sum() / sample.totals.sum())
+    return features_of(records, hidden, rows_per_block), share

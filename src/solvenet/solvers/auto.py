@@ -85,7 +85,7 @@ class Auto(Solver):
             )
         if problem.A.n_passes is not None:
             return QR(), "the rows can be read once, and QR needs one pass at full accuracy"
-        if _many_rows(problem):
+        if _ridge(problem) and _many_rows(problem.A.shape):
             return HessianSketch(), (
                 "so many rows and a ridge: a sample of them gives the metric, all the gradient"
             )
@@ -94,6 +94,12 @@ class Auto(Solver):
                 "the Gram matrix resolves the ridge that leave-one-out chose"
             )
         return _accurate(problem)
+
+    def for_shape(self, shape: tuple[int, int], *, ridge: bool) -> Solver:
+        """Return the solver that is tried first for rows that can be read again."""
+        if ridge and _many_rows(shape):
+            return HessianSketch()
+        return NormalEquations() if ridge else _by_shape(shape, fixed=False)
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:
         """Refuse, before any row is read, what no solver can do."""
@@ -138,16 +144,16 @@ def _fixed(problem: Problem) -> bool:
     return not problem.chooses and problem.alpha == 0
 
 
-def _many_rows(problem: Problem) -> bool:
+def _many_rows(shape: tuple[int, int]) -> bool:
     """Tell whether the gradients of a few passes cost far less than one Gram matrix."""
-    n_rows, n_cols = problem.A.shape
-    ridge = problem.alpha == "auto" or (not isinstance(problem.alpha, str) and problem.alpha > 0)
-    return (
-        ridge
-        and problem.rcond is None
-        and n_cols >= FEWEST_FOR_SAMPLE
-        and n_rows >= ROWS_FOR_SAMPLE * n_cols
-    )
+    n_rows, n_cols = shape
+    return n_cols >= FEWEST_FOR_SAMPLE and n_rows >= ROWS_FOR_SAMPLE * n_cols
+
+
+def _ridge(problem: Problem) -> bool:
+    """Tell whether there is a ridge, and nothing is cut."""
+    given = not isinstance(problem.alpha, str) and problem.alpha > 0
+    return problem.rcond is None and (problem.alpha == "auto" or given)
 
 
 def _explicit(problem: Problem) -> bool:
@@ -161,11 +167,18 @@ def _explicit(problem: Problem) -> bool:
 
 def _accurate(problem: Problem) -> tuple[Solver, str]:
     """Return a solver of full accuracy for rows that can be read again."""
-    n_rows, n_cols = problem.A.shape
     fixed = _fixed(problem) and problem.cutoff() >= FINEST_CUTOFF
+    solver = _by_shape(problem.A.shape, fixed=fixed)
+    if isinstance(solver, SWG):
+        return solver, "a tall matrix: two passes of products beat one of reflections"
+    return solver, "full accuracy without a ridge to rely on"
+
+
+def _by_shape(shape: tuple[int, int], *, fixed: bool) -> Solver:
+    n_rows, n_cols = shape
     tall = TALL if fixed else VERY_TALL
     if n_cols <= FEW_COLUMNS:
         tall = TALL_OF_FEW
     if n_cols > FEWEST_COLUMNS and n_rows >= tall * n_cols:
-        return SWG(), "a tall matrix: two passes of products beat one of reflections"
-    return QR(spectrum=False), "full accuracy without a ridge to rely on"
+        return SWG()
+    return QR(spectrum=False)
