@@ -10,8 +10,8 @@ from solvenet.analysis import accuracy, r_squared
 from solvenet.blocks import HeldRecords, as_row_blocks
 from solvenet.engine import Run, run
 from solvenet.errors import InvalidDataError
-from solvenet.estimators._training import TrainingSource
 from solvenet.estimators.scoring import SquaredErrors, measure
+from solvenet.sources import TrainingSource
 
 
 @pytest.fixture

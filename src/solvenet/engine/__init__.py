@@ -5,19 +5,13 @@ and ``tree_reduce``, which merges the summaries of parts in an order that is fix
 numbers.
 """
 
-from typing import Any
-
-from solvenet._validation import check_choice
 from solvenet.engine._base import Engine
 from solvenet.engine.checkpoint import Checkpoint
 from solvenet.engine.cluster import DaskEngine
 from solvenet.engine.local import ProcessEngine, SerialEngine, ThreadEngine
 from solvenet.engine.run import Run, part_bounds
+from solvenet.engine.starting import ENGINES, as_engine, start_run
 from solvenet.engine.tree import MergeTree
-from solvenet.errors import InvalidSettingError
-
-ENGINES = {"serial": SerialEngine, "threads": ThreadEngine, "processes": ProcessEngine}
-"""Names of the engines that need nothing else."""
 
 __all__ = [
     "ENGINES",
@@ -31,26 +25,5 @@ __all__ = [
     "ThreadEngine",
     "as_engine",
     "part_bounds",
+    "start_run",
 ]
-
-
-def as_engine(engine: Any) -> Engine | None:
-    """Return an engine: by name, as given, or of a Dask client; None stays None.
-
-    Parameters
-    ----------
-    engine : {"serial", "threads", "processes"}, Engine, distributed.Client or None
-        A Dask client stands for its cluster.
-    """
-    if engine is None or isinstance(engine, Engine):
-        return engine
-    if isinstance(engine, str):
-        made: Engine = ENGINES[check_choice("engine", engine, ENGINES)]()
-        return made
-    if hasattr(engine, "submit") and hasattr(engine, "scheduler_info"):
-        return DaskEngine(engine)
-    msg = (
-        f"engine={engine!r} was given; one of {', '.join(sorted(ENGINES))}, an Engine or a "
-        "dask.distributed Client is wanted."
-    )
-    raise InvalidSettingError(msg)

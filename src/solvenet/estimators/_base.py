@@ -21,16 +21,9 @@ from solvenet.blocks import (
     Records,
     RowBlocks,
 )
-from solvenet.engine import Run
+from solvenet.engine import Run, start_run
 from solvenet.errors import InvalidDataError, InvalidSettingError, SolvenetWarning
 from solvenet.estimators._sklearn import check_same_namespace
-from solvenet.estimators._training import (
-    TrainingSource,
-    is_source,
-    open_inputs,
-    open_training,
-    start_run,
-)
 from solvenet.features import (
     SAMPLERS,
     FeatureSampler,
@@ -44,6 +37,7 @@ from solvenet.features.survey import PAIR_ROWS, sample_capacity, survey_rows
 from solvenet.networks import HiddenMap, Readout
 from solvenet.reductions import ColumnMoments, DistinctRows
 from solvenet.solvers import SolveResult
+from solvenet.sources import TrainingSource, is_source, open_inputs, open_training
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

@@ -20,11 +20,11 @@ from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._classes import IndicatorRecords, class_values
 from solvenet.estimators._network import Learnt, SampledNetworkBase
-from solvenet.estimators._training import TrainingSource, is_source
 from solvenet.estimators.calibration import calibrated_readout
 from solvenet.estimators.scoring import score_source
 from solvenet.networks import SampledNetwork
 from solvenet.solvers import Solver
+from solvenet.sources import TrainingSource, is_source
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -176,10 +176,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
                 msg = f"y has {opened.records.n_targets} columns; class labels in one are wanted."
                 raise InvalidDataError(msg)
             if opened.records.n_passes is not None:
-                msg = (
-                    "These rows can be read once, and classes are only known at their end. Call "
-                    "partial_fit(X, y, classes=...) block by block."
-                )
+                msg = "These rows can be read once: call partial_fit(X, y, classes) block by block."
                 raise InvalidDataError(msg)
             run = self._run(opened.records, engine, checkpoint)
             records, classes = self._indicators(opened, run)
@@ -240,9 +237,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             Class labels.
         classes : array-like of shape (n_classes,), optional
             All labels that will ever come; needed in the first call, unless `fit` has seen them.
-        sample_weight : array-like of shape (n_rows,), optional
-            Non-negative weights.
-        features, forgetting, solve
+        sample_weight, features, forgetting, solve
             As for :meth:`SampledNetworkRegressor.partial_fit`.
 
         Returns

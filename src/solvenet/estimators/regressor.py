@@ -14,8 +14,8 @@ from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.engine import Run
 from solvenet.estimators._base import plain_weights
 from solvenet.estimators._network import SampledNetworkBase
-from solvenet.estimators._training import is_source
 from solvenet.estimators.scoring import score_source
+from solvenet.sources import is_source
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

@@ -18,11 +18,11 @@ from solvenet.analysis.scores import (
     unexplained,
 )
 from solvenet.blocks import Records
-from solvenet.engine import Run
+from solvenet.engine import Run, start_run
 from solvenet.errors import InvalidDataError
 from solvenet.estimators._classes import ClassValues
-from solvenet.estimators._training import TrainingSource, open_training, start_run
 from solvenet.reductions import Reduction
+from solvenet.sources import TrainingSource, open_training
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

@@ -14,9 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from solvenet._array_api import like
 from solvenet.blocks import HeldRecords, MappedBlocks, Records, RowBlocks, as_row_blocks
 from solvenet.estimators._base import SampledBase, plain_weights, to_plain
-from solvenet.estimators._training import is_source
 from solvenet.features.rows import row_set
-from solvenet.sources import open_source
+from solvenet.sources import is_source, open_source
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array

@@ -13,6 +13,7 @@ from solvenet.sources.parquet import ParquetTable
 from solvenet.sources.parts import FileTable
 from solvenet.sources.sparse import SparseBlocks
 from solvenet.sources.stored import StoredBlocks
+from solvenet.sources.training import TrainingSource, is_source, open_inputs, open_training
 from solvenet.sources.zarr import ZarrBlocks
 
 __all__ = [
@@ -30,8 +31,12 @@ __all__ = [
     "StoredBlocks",
     "Table",
     "TableBlocks",
+    "TrainingSource",
     "ZarrBlocks",
+    "is_source",
     "iterable_blocks",
+    "open_inputs",
     "open_source",
     "open_table",
+    "open_training",
 ]

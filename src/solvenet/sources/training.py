@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet.blocks import HeldRecords, Records, RowBlocks, SplitRecords, ZippedRecords
-from solvenet.engine import Checkpoint, Run, as_engine
 from solvenet.errors import InvalidDataError
-from solvenet.estimators._classes import CodedTable, text_classes
-from solvenet.sources import Table, TableBlocks, open_source, open_table
+from solvenet.sources._base import Table
+from solvenet.sources.blocks import TableBlocks
+from solvenet.sources.coded import CodedTable, text_classes
 from solvenet.sources.columns import unknown_columns
+from solvenet.sources.opening import open_source, open_table
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -134,25 +135,6 @@ def open_inputs(X: Any, names: Sequence[str] | None, n_columns: int) -> RowBlock
         )
         raise InvalidDataError(msg)
     return source
-
-
-def start_run(
-    records: Records | None, engine: Any, checkpoint: Any, memory: int | None, settings: Any
-) -> Run:
-    """Return a run on an engine; its checkpoint, if any, is begun.
-
-    A run in place of the engine is shared with other work: whoever made it begins and ends
-    its checkpoint.
-    """
-    if isinstance(engine, Run):
-        return engine
-    made = as_engine(engine)
-    kept = checkpoint
-    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
-        kept = Checkpoint(checkpoint)
-    if kept is not None and records is not None:
-        kept.begin({"data": records.identity(), "settings": str(settings)})
-    return Run(engine=made, checkpoint=kept, memory_limit=memory)
 
 
 def _table_of(X: Any) -> Table | None:
