@@ -96,6 +96,7 @@ class Solver(ABC):
         audit: str = "auto",
         run: Run | None = None,
         subset: tuple[Records, float] | None = None,
+        one_target: bool | None = None,
     ) -> SolveResult:
         """Solve ``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``.
 
@@ -136,6 +137,8 @@ class Solver(ABC):
         subset : tuple of (Records, share), optional
             Rows that stand for all, with their share of the weight, for solvers that begin
             with some rows. By default these take evenly spaced ones.
+        one_target : bool, optional
+            Return ``coef`` of shape (n_cols,); by default where B is one-dimensional.
 
         Returns
         -------
@@ -171,7 +174,8 @@ class Solver(ABC):
         start = time.perf_counter()
         raw = self._solve(problem)
         raw.seconds.setdefault("solve", time.perf_counter() - start - sum(raw.seconds.values()))
-        one_target = B is not None and np.ndim(B) == 1
+        if one_target is None:
+            one_target = B is not None and np.ndim(B) == 1
         return audit_solution(problem, raw, audit, one_target=one_target)
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from solvenet._validation import parse_bytes
-from solvenet.blocks import rows_per_block
+from solvenet.blocks import Records, rows_per_block
+from solvenet.blocks.operators import is_operator
+from solvenet.engine import start_run
 from solvenet.solvers._base import Solver, Supports
 from solvenet.solvers.auto import Auto
 from solvenet.solvers.problem import Problem, make_problem
 from solvenet.solvers.registry import make_solver
 from solvenet.solvers.result import SolveResult
+from solvenet.sources import is_source, open_source, open_training
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -36,16 +39,20 @@ def solve(
     start: Any = None,
     memory_limit: int | float | str | None = None,
     audit: str = "auto",
+    engine: Any = None,
+    checkpoint: Any = None,
 ) -> SolveResult:
     """Solve ``min sum_i w_i ||a_i W + b - b_i||^2 + alpha ||W||^2``, however ill-conditioned.
 
     Parameters
     ----------
-    A : array-like of shape (n_rows, n_cols), RowBlocks or scipy.sparse.linalg.LinearOperator
-        The matrix: an array, a memory map, HDF5 or Zarr data, rows made on the fly, or
+    A : array-like of shape (n_rows, n_cols), source or scipy.sparse.linalg.LinearOperator
+        The matrix: an array, a path (Parquet, CSV, npy, HDF5, Zarr; file, folder, pattern), row
+        blocks, a Dask or SciPy sparse array, ... (:func:`solvenet.sources.open_source`), or
         products.
-    B : array-like of shape (n_rows,) or (n_rows, n_targets)
-        Right-hand sides.
+    B : array-like of shape (n_rows,) or (n_rows, n_targets), str or list of str, or source
+        Right-hand sides, or the names of their columns in A, which then are not part of the
+        matrix.
     solver : str or Solver, default="auto"
         A name in ``solvenet.solvers.SOLVERS``, or a solver with its settings.
     alpha : float or "auto", default=0.0
@@ -59,14 +66,20 @@ def solve(
         default leave-one-out for alpha, cross-validation for rcond.
     intercept : bool, default=False
         Solve for an unpenalised constant as well.
-    weights : array-like of shape (n_rows,), optional
-        Non-negative weights; an integer weight equals as many repetitions.
+    weights : array-like of shape (n_rows,) or str, optional
+        Non-negative weights, or the name of their column; an integer weight equals as many
+        repetitions.
     start : array-like, optional
         First guess, for solvers that iterate.
     memory_limit : int, float or str, optional
         Bytes that a solve may take beyond the data, or text such as ``"2GB"``.
     audit : {"auto", "full", "skip"}, default="auto"
         See :meth:`solvenet.solvers.Solver.solve`.
+    engine : {"serial", "threads", "processes"}, Engine or distributed.Client, optional
+        Where the passes of solvers that sum up rows run, if there are many; the result does
+        not depend on it. By default threads.
+    checkpoint : path or Checkpoint, optional
+        Folder for what has been summed up so far: after a crash the same call goes on there.
 
     Returns
     -------
@@ -93,18 +106,46 @@ def solve(
     True
     """
     chosen = make_solver(solver)
-    return chosen.solve(
+    limit = None if memory_limit is None else parse_bytes("memory_limit", memory_limit)
+    rcond = _rcond(chosen, alpha, rcond)
+    one_target = isinstance(B, str) or (np.ndim(B) == 1 and not _are_names(B))
+    A, B, weights = _opened(A, B, weights)
+    settings = {"solver": chosen, "alpha": alpha, "rcond": rcond, "intercept": intercept}
+    records = A if isinstance(A, Records) else None
+    if checkpoint is not None and records is None:
+        records = make_problem(A, B, alpha, rcond, intercept, weights, limit).records
+    run = start_run(records, engine, checkpoint, limit, settings)
+    result = chosen.solve(
         A,
         B,
         alpha=alpha,
-        rcond=_rcond(chosen, alpha, rcond),
+        rcond=rcond,
         criterion=criterion,
         intercept=intercept,
         weights=weights,
         start=start,
-        memory_limit=None if memory_limit is None else parse_bytes("memory_limit", memory_limit),
+        memory_limit=limit,
         audit=audit,
+        run=run,
+        one_target=one_target,
     )
+    run.end()
+    return result
+
+
+def _are_names(B: Any) -> bool:
+    return isinstance(B, list | tuple) and len(B) > 0 and all(isinstance(b, str) for b in B)
+
+
+def _opened(A: Any, B: Any, weights: Any) -> tuple[Any, Any, Any]:
+    """Return sources as records, and everything else as it is."""
+    if isinstance(A, Records):
+        return A, B, weights
+    if is_source(A) and (_are_names(B) or is_source(B)):
+        return open_training(A, B, weights, classes=False).records, None, None
+    if isinstance(A, np.ndarray) or is_operator(A):
+        return A, B, weights
+    return open_source(A), B, weights
 
 
 def _rcond(solver: Solver, alpha: float | str, rcond: float | str | None) -> float | str | None:
@@ -159,10 +200,10 @@ def plan(
 
     Parameters
     ----------
-    A : array-like of shape (n_rows, n_cols), RowBlocks or scipy.sparse.linalg.LinearOperator
+    A : array-like of shape (n_rows, n_cols), source or scipy.sparse.linalg.LinearOperator
         The matrix, of which no row is read.
-    B : array-like of shape (n_rows,) or (n_rows, n_targets)
-        Right-hand sides.
+    B : array-like of shape (n_rows,) or (n_rows, n_targets), str or list of str, or source
+        Right-hand sides, or names of columns.
     solver : str or Solver, default="auto"
         As for :func:`solve`, like all that follow.
     alpha : float or "auto", default=0.0
@@ -197,6 +238,7 @@ def plan(
     chosen = make_solver(solver)
     limit = None if memory_limit is None else parse_bytes("memory_limit", memory_limit)
     rcond = _rcond(chosen, alpha, rcond)
+    A, B, weights = _opened(A, B, weights)
     problem = make_problem(A, B, alpha, rcond, intercept, weights, limit)
     chosen.check(problem)
     reason = "asked for"

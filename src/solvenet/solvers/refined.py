@@ -158,7 +158,8 @@ class HessianSketch(Solver):
             excess = np.einsum("ij,ij->j", inside, inside)
             objective = sumsq + alpha * np.einsum("ij,ij->j", W, W) - excess
             W = W + root @ inside
-            constant = (found.sum_B / done.weight) - mean_A @ W
+            if problem.intercept:
+                constant = found.sum_B / done.weight - mean_A @ W
             left = np.maximum(objective - alpha * np.einsum("ij,ij->j", W, W), 0.0)
             used = metric.degrees_of_freedom(ratio)
             noise = left / max(done.weight - used, 1.0)
