@@ -145,7 +145,8 @@ class TestHessianSketch:
             records, None, alpha=1.0, subset=(part, 0.1), run=Run(SerialEngine())
         )
         exact = NormalEquations().solve(records, None, alpha=1.0)
-        assert np.allclose(H @ found.coef, H @ exact.coef, atol=1e-2)
+        off = np.linalg.norm(H @ (found.coef - exact.coef), axis=0) ** 2
+        assert (off <= 0.01 * exact.noise_variance * 40).all()
 
     def test_nan_is_refused(self):
         H, B = tall(60_000, 40, 0.3)
