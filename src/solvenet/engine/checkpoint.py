@@ -59,6 +59,7 @@ class Checkpoint:
         mine = {"format": FORMAT} | {name: _plain(value) for name, value in about.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / ABOUT
+        self._remove_partial()
         if not path.exists():
             if any(self.folder.iterdir()):
                 msg = f"{self.folder} is not empty and holds no checkpoint. Give another folder."
@@ -119,8 +120,14 @@ class Checkpoint:
         for pattern in ("[0-9][0-9]-*.npz", ".*.tmp", ABOUT):
             for path in self.folder.glob(pattern):
                 path.unlink(missing_ok=True)
+        self._remove_partial()
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
+
+    def _remove_partial(self) -> None:
+        """Remove what a process left that was killed while it wrote."""
+        for path in self.folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import importlib
+import importlib.util
+import pickle
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from solvenet._validation import import_optional
+from solvenet._validation import check_nonnegative, import_optional
 from solvenet.engine._base import Engine
 from solvenet.engine.local import with_one_thread
 from solvenet.errors import EngineError
 
 LOST = (
-    "The connection to the Dask scheduler is lost. Start a cluster and call again; with "
-    "checkpoint= the work goes on where it was."
+    "The connection to the Dask scheduler is lost, or its work was cancelled. Start a cluster "
+    "and call again; with checkpoint= the work goes on where it was."
 )
+
+UNLOADED = (
+    "The cluster cannot load what it was sent ({error}). Scheduler and workers need the same "
+    "packages as this process, solvenet among them, and modules that they can import."
+)
+
+PACKAGE = __name__.partition(".")[0]
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at whether there are workers."""
 
 
 class DaskEngine(Engine):
@@ -28,6 +42,9 @@ class DaskEngine(Engine):
     client : distributed.Client or str
         A client, or the address of a scheduler such as ``"tcp://10.0.0.1:8786"``. Clusters
         on SLURM, Kubernetes or SSH come from Dask's own deployments.
+    patience : float, default=600.0
+        Seconds to wait for a worker where there is none, because all are being started
+        (again) or wait in a queue.
 
     Notes
     -----
@@ -37,8 +54,9 @@ class DaskEngine(Engine):
     valid there.
     """
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, *, patience: float = 600.0) -> None:
         distributed = _distributed()
+        self.patience = check_nonnegative("patience", patience)
         if isinstance(client, str):
             try:
                 client = distributed.Client(client, set_as_default=False)
@@ -49,24 +67,50 @@ class DaskEngine(Engine):
                 )
                 raise EngineError(msg) from error
         self.client = client
+        self._known, self._checked = 0, set[str]()
 
     @property
     def n_slots(self) -> int:
         """Threads of all workers that are there now."""
-        return max(1, int(sum(self.client.nthreads().values())))
+        return max(1, self._n_threads())
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Any:
         """Send the function to a worker."""
-        with warnings.catch_warnings():
+        try:
+            # As bytes: a worker that cannot load a message of Dask itself falls silent.
+            sent = importlib.import_module("cloudpickle").dumps((function, args))
+        except (TypeError, AttributeError, pickle.PicklingError) as error:
+            msg = (
+                f"The work cannot be sent to workers ({error}). What it holds must be "
+                "picklable: functions at the top of a module, sources that open files when "
+                "they are read, no locks and no open files."
+            )
+            raise EngineError(msg) from error
+        with warnings.catch_warnings(), _as_engine_error():
             # Dask advises to scatter large parts; those could not be made again.
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
-            return self.client.submit(with_one_thread, function, *args, pure=False)
+            return self.client.submit(run_sent, sent, pure=False)
 
     def first_done(self, handles: Sequence[Any]) -> Any:
         """Wait for one of the handles."""
-        with _as_engine_error():
-            _distributed().wait(handles, return_when="FIRST_COMPLETED")
-        return next(handle for handle in handles if handle.done())
+        seen = time.monotonic()
+        while True:
+            with _as_engine_error(), self.client.as_current():
+                try:
+                    _distributed().wait(handles, LOOK_EVERY, return_when="FIRST_COMPLETED")
+                except TimeoutError:
+                    if self._n_threads() > 0:
+                        seen = time.monotonic()
+            # None is done where the worker died that held the only one: it is computed again.
+            for handle in handles:
+                if handle.done():
+                    return handle
+            if time.monotonic() - seen > self.patience:
+                msg = (
+                    f"The Dask cluster has had no worker for {self.patience:g} s. Start workers "
+                    "and call again, or allow more time: DaskEngine(client, patience=seconds)."
+                )
+                raise EngineError(msg)
 
     def gather(self, handles: Sequence[Any]) -> list[Any]:
         """Fetch the results, which leave the workers."""
@@ -79,7 +123,37 @@ class DaskEngine(Engine):
     def cancel(self, handles: Sequence[Any]) -> None:
         """Tell the workers to stop."""
         if handles and self.client.status == "running":
-            self.client.cancel(handles)
+            with suppress(OSError):  # the scheduler is gone, and its work with it
+                self.client.cancel(handles)
+
+    def _n_threads(self) -> int:
+        """Return the threads of all workers; those last known while nobody answers."""
+        if self.client.status == "closed":
+            raise EngineError(LOST)
+        with suppress(OSError):
+            threads = self.client.nthreads()
+            self._known = int(sum(threads.values()))
+            self._check(set(threads) - self._checked)
+        return self._known
+
+    def _check(self, workers: set[str]) -> None:
+        """Refuse workers without this package, on which the work would wait for ever."""
+        if workers:
+            find = importlib.util.find_spec
+            found = self.client.run(find, PACKAGE, workers=list(workers), on_error="ignore")
+            for address, spec in found.items():
+                if spec is None:
+                    raise EngineError(UNLOADED.format(error=f"no {PACKAGE} at {address}"))
+            self._checked |= set(found)
+
+
+def run_sent(sent: bytes) -> Any:
+    """Call what :meth:`DaskEngine.submit` has sent."""
+    try:
+        function, args = pickle.loads(sent)
+    except (ImportError, AttributeError) as error:
+        raise EngineError(UNLOADED.format(error=error)) from error
+    return with_one_thread(function, *args)
 
 
 @contextmanager
@@ -90,10 +164,16 @@ def _as_engine_error() -> Iterator[None]:
         yield
     except distributed.KilledWorker as error:
         msg = (
-            f"A part of the data killed every worker that tried it ({error}). Their memory "
-            "is most likely too small: give the workers more, or lower memory_limit."
+            f"A part of the data killed every worker that tried it ({error}). Most likely their "
+            "memory is too small: give the workers more, or lower memory_limit. Dask's setting "
+            "distributed.scheduler.allowed-failures says how many a part may kill."
         )
         raise EngineError(msg) from error
+    except RuntimeError as error:
+        if "deserialization" not in str(error):
+            raise
+        told = f"its scheduler says: {error.__cause__ or error}"
+        raise EngineError(UNLOADED.format(error=told)) from error
     except (
         asyncio.CancelledError,
         concurrent.futures.CancelledError,
