@@ -12,12 +12,17 @@ import numpy as np
 from solvenet.blocks.planning import rows_per_block
 from solvenet.devices.maps import Chain, DenseLayer, DeviceMap, WithInputs
 from solvenet.features import FeatureMap, InputScaling, LayeredMap, SelectedMap
+from solvenet.linalg.blas import add_product
 from solvenet.linalg.products import multiply
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.blocks import RowBlocks
     from solvenet.devices.device import Device
+
+
+MANY_INPUTS = 64
+"""From so many inputs on those that bypass the hidden layers are copied, not multiplied."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class HiddenMap(FeatureMap):
         Z = self.scaling(X)
         for layer in self.layers.layers[:-1]:
             Z = layer(Z)
+        if self.n_features_in >= MANY_INPUTS:
+            return self._apart(X, Z, out)
         parts = [Z, np.ones((len(X), 1))]
         if self.skip:
             parts.append(self.scaling.straight(X))
@@ -65,6 +72,24 @@ class HiddenMap(FeatureMap):
         if values is not units:
             units[...] = values
         return H
+
+    def _apart(self, X: Array, Z: Array, out: Array | None) -> Array:
+        """Return the features where products with as many zeros as inputs would count."""
+        last = self.layers.layers[-1]
+        H = np.empty((len(X), self.n_features_out)) if out is None else out
+        units = H[:, : last.n_features_out]
+        units[...] = last.biases
+        add_product(units.T, self._contiguous.T, np.ascontiguousarray(Z, dtype=np.float64).T)
+        values = last.activation.function(units)
+        if values is not units:
+            units[...] = values
+        if self.skip:
+            np.multiply(self.scaling.straight(X), self.skip, out=H[:, last.n_features_out :])
+        return H
+
+    @cached_property
+    def _contiguous(self) -> Array:
+        return np.ascontiguousarray(self.layers.layers[-1].weights, dtype=np.float64)
 
     @cached_property
     def _last_weights(self) -> Array:
