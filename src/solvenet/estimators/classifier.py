@@ -93,8 +93,8 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
 
     Notes
     -----
-    *Cost.* That of the regressor, and a second pass over at most 20,000 rows for the
-    leave-one-out scores.
+    *Cost.* That of the regressor, and the leave-one-out scores of at most 20,000 rows; of
+    fewer where they would take more than a twentieth of the solve (but 2000).
 
     Examples
     --------
