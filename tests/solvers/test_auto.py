@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solvenet.blocks import ArrayBlocks, MappedBlocks, OnePassBlocks
-from solvenet.errors import MemoryLimitError, UnsupportedProblemError
+from solvenet.errors import IllConditionedWarning, MemoryLimitError, UnsupportedProblemError
 from solvenet.solvers import QR, SVD, Auto, NormalEquations, StopReason
 
 RNG = np.random.default_rng(0)
@@ -28,6 +28,19 @@ def test_smooth_targets_go_on_to_qr():
     assert "below" in result.reason
     assert result.n_passes == 2
     assert result.curve.score < 1e-14
+
+
+def test_a_second_try_stays_within_the_memory_limit():
+    """The ridge that a Gram matrix resolves, and a warning, where QR would be too large."""
+    W = np.random.default_rng(1).standard_normal((2, 800))
+    A = np.tanh(POINTS @ W)
+    needed = NormalEquations(spectrum=False).cost(2000, 800).state_bytes
+    with pytest.warns(IllConditionedWarning, match="less regularisation"):
+        result = Auto().solve(A, TARGET, alpha="auto", memory_limit=needed)
+    assert result.solver == "NormalEquations"
+    assert Auto().solve(A, TARGET, alpha="auto").solver == "QR"
+    with pytest.raises(MemoryLimitError, match="NormalEquations"):
+        Auto().solve(A, TARGET, alpha="auto", memory_limit=needed - 1)
 
 
 def test_a_stream_is_read_once():

@@ -205,6 +205,7 @@ class TestMemory:
             (QR(spectrum=False), {"rcond": 1e-8}),
             (QR(spectrum=False), {"alpha": 1e-6}),
             (NormalEquations(), {"alpha": 1e-6}),
+            (NormalEquations(spectrum=False), {"alpha": "auto"}),
             (NormalEquations(spectrum=True), {"rcond": 1e-6}),
             (SWG(), {"rcond": 1e-8}),
             (SWG(), {"rcond": 1e-15}),

@@ -20,14 +20,21 @@ DISK_MARGIN = 2
 
 MINIMUM_ROWS = 64
 
+WIDE_ROWS = 512
+"""Rows of a block however many columns: fewer spend more on reading the Gram matrix."""
+
 BLOCKS_AT_ONCE = 6
 """Blocks that exist at the same time: a block of features, its inputs and its copies."""
 
-STATE_TRIANGLES = 12
-"""Size of the largest solver state, in squares of the number of columns."""
+STATE_TRIANGLES, LEAST_TRIANGLES = 12, 1.1
+"""Size of the largest solver state and of the smallest of a wide matrix, that of the normal
+equations, in squares of the number of columns."""
 
-ROWS_TO_CHOOSE_BY = 2000
-"""Most rows by which a regularisation is chosen."""
+WIDE_COLUMNS = 700
+"""Columns from which on the normal equations need no more than that."""
+
+ROWS_TO_CHOOSE_BY, LEAST_TO_CHOOSE_BY = 2000, 400
+"""Most rows by which a regularisation is chosen, and how many where each is expensive."""
 
 
 def rows_per_block(n_cols: int, itemsize: int = 8, block_bytes: int = BLOCK_BYTES) -> int:
@@ -104,15 +111,18 @@ def plan_features(
     MemoryLimitError
         If not even the state of a one-pass solver and a few small blocks fit.
     """
-    width = n_cols + n_targets + 1
     # The largest state is that of QR: a triangle, rows that wait to be factored with it,
     # both stacked, and the SVD. Rows are kept to choose the regularisation by.
-    state = 8 * width * (STATE_TRIANGLES * width + 3 * min(n_rows, ROWS_TO_CHOOSE_BY))
+    state = _state_bytes(n_rows, n_cols, n_targets, STATE_TRIANGLES)
     matrix = 8 * n_rows * n_cols
+    block = max(BLOCK_BYTES, 8 * n_cols * WIDE_ROWS)
+    least = BLOCKS_AT_ONCE * 8 * n_cols * min(MINIMUM_ROWS, n_rows)
     limit = memory_limit
     if limit is None:
-        limit = state + BLOCKS_AT_ONCE * BLOCK_BYTES + KEEP_BYTES
-    smallest = state + BLOCKS_AT_ONCE * 8 * n_cols * min(MINIMUM_ROWS, n_rows)
+        limit = state + BLOCKS_AT_ONCE * block + KEEP_BYTES
+    elif n_cols >= WIDE_COLUMNS and state + least > limit:
+        state = _state_bytes(n_rows, n_cols, n_targets, LEAST_TRIANGLES)
+    smallest = state + least
     if smallest > limit:
         msg = (
             f"memory_limit is {limit / 1e6:.1f} MB, but {n_cols} columns need at least "
@@ -120,7 +130,7 @@ def plan_features(
             "Raise the limit or use fewer neurons."
         )
         raise MemoryLimitError(msg)
-    block = min(BLOCK_BYTES, max(1, (limit - state) // BLOCKS_AT_ONCE))
+    block = min(block, max(1, (limit - state) // BLOCKS_AT_ONCE))
     rows = min(_feature_rows(n_cols, block), max(1, n_rows))
     streaming = state + BLOCKS_AT_ONCE * 8 * n_cols * rows
     if n_layers == 1:
@@ -140,3 +150,10 @@ def plan_features(
     why = "they are read once" if n_passes == 1 else "there is no room on disk"
     reason = f"features recomputed in blocks of {rows} rows: {too_large}, and {why}"
     return FeaturePlan("recompute", rows, streaming, reason)
+
+
+def _state_bytes(n_rows: int, n_cols: int, n_targets: int, triangles: float) -> int:
+    """Return the bytes of a solver's state, and of the rows kept to choose by."""
+    width = n_cols + n_targets + 1
+    most = ROWS_TO_CHOOSE_BY if n_cols < WIDE_COLUMNS else LEAST_TO_CHOOSE_BY
+    return int(8 * width * (triangles * width + 3 * min(n_rows, most)))

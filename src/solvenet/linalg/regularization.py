@@ -24,7 +24,7 @@ NEARLY_EXACT = 1e-9
 FEW_ROWS = 200
 """Up to this many rows the safe side is one standard error wide; it narrows beyond."""
 
-GAIN = 1e-3
+GAIN = 2e-3
 """Relative gain in the score below which a search for the ridge ends."""
 
 FARTHEST = float(np.log(30.0))
@@ -121,7 +121,7 @@ class RowScores:
     def step(self) -> float:
         """Return a Newton step towards the smallest mean, as a logarithm; 0 if it gains little.
 
-        Little is 0.1 % of the score; for a smaller ridge also what is not significant
+        Little is 0.2 % of the score; for a smaller ridge also what is not significant
         (see `pick`, which would not take it); nan where the score is not finite.
         """
         share = self.weights / self.weights.sum()
@@ -299,7 +299,7 @@ def descend_by_slopes(
     dict of float to RowScores
         What was found at each ratio that was tried. From a good start these are one or two:
         Newton's method on the logarithm of the ridge, within the ratios that slopes have
-        not excluded, until a step gains less than 0.1 %. Where the search ends at the
+        not excluded, until a step gains less than 0.2 %. Where the search ends at the
         finest ridge there are at least two, so that the curve tells whether it still falls.
     """
 

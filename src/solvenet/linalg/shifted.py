@@ -19,6 +19,10 @@ PANEL = 256
 """Rows and columns that are copied, or inverted, at a time."""
 
 
+def _panels(n: int) -> list[slice]:
+    return [slice(start, min(start + PANEL, n)) for start in range(0, n, PANEL)]
+
+
 class ShiftedGram(ABC):
     """``G + shift I = L L'`` for one shift after the other.
 
@@ -82,8 +86,7 @@ class ShiftedGram(ABC):
         """Return LAPACK's estimate of the 1-norm condition number of ``G + shift I``."""
 
     def _panels(self) -> list[slice]:
-        n = len(self)
-        return [slice(start, min(start + PANEL, n)) for start in range(0, n, PANEL)]
+        return _panels(len(self))
 
     def _block(self, rows: slice) -> Array:
         """Return a block of G on the diagonal."""
@@ -111,8 +114,14 @@ class ShiftedGram(ABC):
 
     def some(self, step: int) -> Array:
         """Return the symmetric Gram matrix of every `step`-th column."""
-        part = np.tril(self._lower[::step, ::step], -1)
-        return part + part.T + np.diag(self.diagonal[::step])
+        out = np.array(self._lower[::step, ::step], order="F")
+        out.ravel(order="K")[:: len(out) + 1] = self.diagonal[::step]
+        for number, here in enumerate(panels := _panels(len(out))):
+            strict = np.tril(out[here, here], -1)
+            out[here, here] = strict + strict.T + np.diag(np.diagonal(out[here, here]))
+            for right in panels[number + 1 :]:
+                out[here, right] = out[right, here].T
+        return out
 
 
 class InPlace(ShiftedGram):

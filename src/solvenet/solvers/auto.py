@@ -11,7 +11,7 @@ from solvenet.linalg.rank import GRAM_RESOLUTION
 from solvenet.solvers._base import Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution
 from solvenet.solvers.least_norm import FEW_COLUMNS
-from solvenet.solvers.normal import NormalEquations
+from solvenet.solvers.normal import CHOLESKY_COLUMNS, NormalEquations
 from solvenet.solvers.problem import Problem
 from solvenet.solvers.qr import QR
 from solvenet.solvers.refined import HessianSketch
@@ -49,7 +49,8 @@ class Auto(Solver):
     2. A source that can be read once: QR.
     3. A ridge, at least 250 columns and 1000 rows a column: HessianSketch.
     4. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
-       falls at the smallest ridge that a Gram matrix resolves, the next rule.
+       falls at the smallest ridge that a Gram matrix resolves, and the memory limit leaves
+       room, the next rule.
     5. More than 600 columns, and three times as many rows (eight times where no number
        says which directions may be left out), or more than 100 columns and 16 times as
        many rows: SWG.
@@ -90,9 +91,7 @@ class Auto(Solver):
                 "so many rows and a ridge: a sample of them gives the metric, all the gradient"
             )
         if problem.alpha == "auto" and problem.rcond is None:
-            return NormalEquations(), (
-                "the Gram matrix resolves the ridge that leave-one-out chose"
-            )
+            return _squared(n_cols), ("the Gram matrix resolves the ridge that leave-one-out chose")
         return _accurate(problem)
 
     def for_shape(self, shape: tuple[int, int], *, ridge: bool) -> Solver:
@@ -110,7 +109,7 @@ class Auto(Solver):
         shape = (*problem.A.shape, problem.n_targets)
         needed = solver.cost(*shape).state_bytes
         if needed > problem.memory_limit:
-            least = NormalEquations().cost(*shape).state_bytes
+            least = _squared(shape[1]).cost(*shape).state_bytes
             msg = (
                 f"{type(solver).__name__} for a matrix of shape {problem.A.shape} takes "
                 f"{needed / 1e6:.1f} MB and the memory limit is "
@@ -124,8 +123,10 @@ class Auto(Solver):
         solver, reason = self.choose(problem)
         raw = solver._solve(problem)
         one_pass = isinstance(solver, NormalEquations | HessianSketch)
-        if one_pass and raw.stop_reason is StopReason.BELOW_RESOLUTION:
+        below = one_pass and raw.stop_reason is StopReason.BELOW_RESOLUTION
+        if below and _fits(_accurate(problem)[0], problem):
             passes, spent = raw.n_passes, sum(raw.seconds.values())
+            del raw
             solver, _ = _accurate(problem)
             raw = solver._solve(problem)
             raw.n_passes += passes
@@ -137,6 +138,19 @@ class Auto(Solver):
         if not (isinstance(solver, SWG) and raw.solver != "SWG"):  # which says why itself
             raw.reason = reason
         return raw
+
+
+def _squared(n_cols: int) -> NormalEquations:
+    """Return the normal equations, without eigenvalues where these cost more."""
+    return NormalEquations(spectrum=False if n_cols >= CHOLESKY_COLUMNS else "auto")
+
+
+def _fits(solver: Solver, problem: Problem) -> bool:
+    """Tell whether the state of a solver is within the memory limit."""
+    if problem.memory_limit is None:
+        return True
+    shape = (*problem.A.shape, problem.n_targets)
+    return solver.cost(*shape).state_bytes <= problem.memory_limit
 
 
 def _fixed(problem: Problem) -> bool:

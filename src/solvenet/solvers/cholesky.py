@@ -28,9 +28,11 @@ from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-SCOUT_COLUMNS, SCOUT_SHARE = 400, 10
-"""Columns whose whole curve says where the search for the ridge starts: this many, or the
-tenth part if that is more."""
+SCOUT_COLUMNS = 400
+"""Columns whose whole curve says where the search for the ridge starts."""
+
+COARSER = 4
+"""Of more columns than so many times that, the search runs on every fourth one first."""
 
 SAME_RIDGE = 1e-12
 """Relative difference that a ridge has after the way to alpha and back."""
@@ -61,8 +63,9 @@ class CholeskyFactorization(Factorization):
     Notes
     -----
     ``n_cols**3 / 3 + 3 n_kept n_cols**2`` flops a ridge, with the slopes of its score, and
-    ``8 n_cols**2`` bytes. The search starts where the curve of a tenth of the columns (at
-    least 400) has its minimum; from there it is one or two ridges.
+    ``8 n_cols**2`` bytes. The search starts where that for a fourth of the columns ended,
+    which starts likewise, the first where the whole curve of 400 columns has its minimum:
+    the score may be flat far from it. From there it is one or two ridges.
     """
 
     gram: ShiftedGram = field(repr=False)
@@ -214,19 +217,19 @@ class CholeskyFactorization(Factorization):
         return self._curve(ratios, scores, pick_smallest(scores), int(facts.n_rows), "gcv")
 
     def _scout(self) -> float:
-        """Return the best ratio for a few of the columns, from their whole curve."""
+        """Return the best ratio for a part of the columns, at a small part of the cost."""
         n_cols = len(self.gram)
-        step = -(-n_cols // max(SCOUT_COLUMNS, n_cols // SCOUT_SHARE))
+        coarser = n_cols > COARSER * SCOUT_COLUMNS
+        step = COARSER if coarser else -(-n_cols // SCOUT_COLUMNS)
         kept = self.facts.rows_to_choose_by
-        few = spectral_from_gram(
-            self.gram.some(step),
-            self.cross[::step],
-            facts=replace(
-                self.facts,
-                mean_A=self.facts.mean_A[::step],
-                kept=replace(kept, A=kept.A[:, ::step]),
-            ),
-            resolution=self.resolution,
+        facts = replace(
+            self.facts,
+            mean_A=self.facts.mean_A[::step],
+            kept=replace(kept, A=np.ascontiguousarray(kept.A[:, ::step])),
+        )
+        make = cholesky_from_gram if coarser else spectral_from_gram
+        few = make(
+            self.gram.some(step), self.cross[::step], facts=facts, resolution=self.resolution
         )
         return few.ratio(few.choose_ridge().value)
 

@@ -15,10 +15,10 @@ from solvenet.linalg.algebra import HOST
 from solvenet.reductions import GramReduction, Reduction
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
 from solvenet.solvers.audit import RawSolution, solution_of
-from solvenet.solvers.cholesky import cholesky_from_gram
+from solvenet.solvers.cholesky import COARSER, SCOUT_COLUMNS, cholesky_from_gram
 from solvenet.solvers.factorization import Factorization, KeptRows, spectral_from_gram
 from solvenet.solvers.passes import Pass, one_pass
-from solvenet.solvers.problem import Problem, check_state
+from solvenet.solvers.problem import Problem, check_state, rows_to_choose_by
 
 CHOLESKY_COLUMNS = 700
 """From this many columns on, Cholesky factors are cheaper than one eigendecomposition."""
@@ -47,7 +47,8 @@ class NormalEquations(Solver):
     Notes
     -----
     *Cost.* One pass; ``m n**2`` flops for the products, then ``9 n**3`` with the
-    spectrum or ``n**3 / 3`` a ridge without; memory ``8 * 5 n**2`` bytes and two blocks.
+    spectrum or ``n**3 / 3`` a ridge without; memory ``8 * 5 n**2`` bytes with the
+    spectrum, ``8 n**2`` without, and two blocks.
 
     *When not to use.* Without a ridge on ill-conditioned matrices, or for errors below
     1e-7: use QR. The result says so (``StopReason.BELOW_RESOLUTION``).
@@ -70,8 +71,15 @@ class NormalEquations(Solver):
 
     def cost(self, n_rows: int, n_cols: int, n_targets: int = 1) -> Cost:
         """Return the flops, passes and memory of a solve."""
-        flops = 1.0 * n_rows * n_cols * (n_cols + 2 * n_targets) + 9.0 * n_cols**3
-        return Cost(flops, 1, 8 * n_cols * (5 * n_cols + 4 * n_targets))
+        products = 1.0 * n_rows * n_cols * (n_cols + 2 * n_targets)
+        if self.spectrum is not False:
+            flops = products + 9.0 * n_cols**3
+            return Cost(flops, 1, 8 * n_cols * (5 * n_cols + 4 * n_targets))
+        # Rows to choose by and copies of some; every fourth column; the whole curve of a few.
+        kept, few = rows_to_choose_by(n_cols), min(n_cols, SCOUT_COLUMNS)
+        numbers = n_cols * (n_cols + 3 * kept + 12 * n_targets) + (n_cols // COARSER) ** 2
+        numbers += few * (5 * few + 4 * kept)
+        return Cost(products + 2 / 3 * n_cols**3, 1, 8 * numbers)
 
     def check(self, problem: Problem, *, audit: str = "auto") -> None:
         """Refuse, before any row is read, what this solver cannot do."""
