@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: str | os.PathLike[str], payload: bytes | memoryview) -> None:
@@ -24,6 +27,31 @@ def write_atomically(path: str | os.PathLike[str], payload: bytes | memoryview) 
     OSError
         The disk is full, the folder is read-only, ... The old file is as it was.
     """
+    with replacing(path) as file:
+        file.write(payload)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Give a file to write piece by piece, which takes its name when all has been written.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; replaced if it exists. A link is followed.
+
+    Yields
+    ------
+    binary file
+        After any exception nothing is left of it, and an old file is as it was.
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder does not exist.
+    OSError
+        The disk is full, the folder is read-only, ...
+    """
     target = Path(path).resolve()
     if not target.parent.is_dir():
         msg = f"The folder {target.parent} does not exist. Create it before writing {target.name}."
@@ -35,7 +63,7 @@ def write_atomically(path: str | os.PathLike[str], payload: bytes | memoryview) 
     partial = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with partial.open("xb") as file:
-            file.write(payload)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)

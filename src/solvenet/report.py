@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from solvenet import plots
 from solvenet._files import write_atomically
 from solvenet._validation import import_optional
-from solvenet.estimators.diagnosis import Diagnosis, diagnose
+from solvenet.estimators.diagnosis import Diagnosis, Whole, diagnose
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -81,6 +81,7 @@ def write_report(
     facts: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     stages: Sequence[Stage] = (),
+    whole: Whole | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Diagnosis:
     """Diagnose a fitted model and write a page about it.
@@ -103,6 +104,8 @@ def write_report(
         What else the reader should know.
     stages : sequence of Stage, optional
         Time and memory to show beside those of the solver.
+    whole : Whole, optional
+        What the rows are a sample of; the page says so.
     progress : callable, optional
         Told the name of each step before it begins.
 
@@ -127,12 +130,17 @@ def write_report(
     network = model[-1] if hasattr(model, "named_steps") else model
     if network is not model:
         X, X_valid = model[:-1].transform(X), model[:-1].transform(X_valid)
-    found = diagnose(network, X, y, X_valid, y_valid, progress=progress)
+    found = diagnose(network, X, y, X_valid, y_valid, whole=whole, progress=progress)
     if progress is not None:
         progress("write report")
     page = render(
         found, network, title=title, facts=facts or {}, notes=notes, stages=stages,
-        n_valid=len(y_valid),
+        n_valid=len(y_valid) if whole is None else whole.n_valid,
+        sample="" if whole is None else (
+            f"The score is that of all {whole.n_valid:,} validation rows. All else on this page, "
+            f"figures and advice, rests on a random sample: {len(y):,} of {whole.n_rows:,} "
+            f"training rows, {len(y_valid):,} validation rows."
+        ),
     )  # fmt: skip
     write_atomically(path, page.encode())
     return found
@@ -147,8 +155,9 @@ def render(
     notes: Sequence[str],
     stages: Sequence[Stage],
     n_valid: int,
+    sample: str = "",
 ) -> str:
-    """Return the page as HTML."""
+    """Return the page as HTML; `sample` says what it rests on, if not on all rows."""
     jinja2 = import_optional("jinja2", extra="plots", purpose="A report")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -170,6 +179,7 @@ def render(
             settings=_settings(network) | dict(facts),
             solve=network.result_,
             notes=notes,
+            sample=sample,
             seeds=found.seed_scores,
             score=found.score,
             loo=found.loo,

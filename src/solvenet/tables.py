@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from solvenet._files import write_atomically
+from solvenet._files import replacing
 from solvenet._validation import import_optional
 from solvenet.errors import InvalidDataError
 from solvenet.sources import open_table
@@ -91,24 +91,58 @@ def write_table(path: str | os.PathLike[str], columns: Mapping[str, Any]) -> Non
     InvalidDataError
         Not a table, or an unknown format.
     """
-    path = Path(path)
-    ending = check_format(path)
+    check_format(path)
     table = columns_of(columns)
-    payload = io.BytesIO()
-    if ending == ".npy":
-        _write_npy(payload, table)
-    else:
-        arrow = import_optional("pyarrow", extra="cli", purpose=f"Writing {path.name}")
-        data = arrow.table({name: arrow.array(v, from_pandas=True) for name, v in table.items()})
-        if ending == ".parquet":
-            parquet = import_optional("pyarrow.parquet", extra="cli", purpose="Writing Parquet")
-            # Without checksums a flipped bit in the values would go unnoticed.
-            parquet.write_table(data, payload, write_page_checksum=True)
-        else:
-            csv = import_optional("pyarrow.csv", extra="cli", purpose="Writing CSV")
-            separator = "\t" if ending == ".tsv" else ","
-            csv.write_csv(data, payload, csv.WriteOptions(delimiter=separator))
-    write_atomically(path, payload.getvalue())
+    with writing_table(path, len(next(iter(table.values())))) as write:
+        write(table)
+
+
+@contextmanager
+def writing_table(
+    path: str | os.PathLike[str], n_rows: int
+) -> Iterator[Callable[[Mapping[str, Array]], None]]:
+    """Write a table piece by piece, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        As for :func:`write_table`.
+    n_rows : int
+        Rows of all pieces together.
+
+    Yields
+    ------
+    callable
+        Writes the next rows: a mapping of the same names to arrays of the same types. After
+        any exception nothing is left, and a file that existed is as it was.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    InvalidDataError
+        An unknown format.
+    """
+    ending = check_format(path)
+    with replacing(path) as file:
+        made: Any = None
+        try:
+
+            def write(rows: Mapping[str, Array]) -> None:
+                nonlocal made
+                if made is None:
+                    made = _WRITERS[ending](file, rows, n_rows)
+                made.write(rows)
+
+            yield write
+        except BaseException:
+            # A writer that is closed writes its footer, for which there may be no room.
+            with suppress(Exception):
+                if made is not None:
+                    made.close()
+            raise
+        if made is not None:
+            made.close()
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
@@ -124,11 +158,74 @@ def check_format(path: str | os.PathLike[str]) -> str:
     return ending
 
 
-def _write_npy(file: io.BytesIO, table: Mapping[str, Array]) -> None:
-    text = {name: v.astype(str) if v.dtype.kind == "O" else v for name, v in table.items()}
-    out = np.empty(
-        len(next(iter(text.values()))), dtype=[(name, v.dtype) for name, v in text.items()]
-    )
-    for name, values in text.items():
-        out[name] = values
-    np.save(file, out, allow_pickle=False)
+class _ArrowWriter:
+    """Parquet, or text with some separator."""
+
+    def __init__(self, file: BinaryIO, rows: Mapping[str, Array], ending: str) -> None:
+        self._arrow = import_optional("pyarrow", extra="cli", purpose=f"Writing {ending}")
+        schema = self._table(rows).schema
+        if ending == ".parquet":
+            parquet = import_optional("pyarrow.parquet", extra="cli", purpose="Writing Parquet")
+            # Without checksums a flipped bit in the values would go unnoticed.
+            self._writer = parquet.ParquetWriter(file, schema, write_page_checksum=True)
+        else:
+            csv = import_optional("pyarrow.csv", extra="cli", purpose="Writing CSV")
+            options = csv.WriteOptions(delimiter="\t" if ending == ".tsv" else ",")
+            self._writer = csv.CSVWriter(file, schema, write_options=options)
+
+    def _table(self, rows: Mapping[str, Array]) -> Any:
+        columns = {k: self._arrow.array(v, from_pandas=True) for k, v in rows.items()}
+        return self._arrow.table(columns)
+
+    def write(self, rows: Mapping[str, Array]) -> None:
+        """Write some rows."""
+        self._writer.write_table(self._table(rows))
+
+    def close(self) -> None:
+        """Write what stands at the end."""
+        self._writer.close()
+
+
+class _NpyWriter:
+    """A structured array: text has the width that it has in the first rows."""
+
+    def __init__(self, file: BinaryIO, rows: Mapping[str, Array], n_rows: int) -> None:
+        self._file, self._n_rows = file, n_rows
+        self._dtype: np.dtype[Any] | None = None
+
+    def write(self, rows: Mapping[str, Array]) -> None:
+        """Write some rows."""
+        plain = {name: v.astype(str) if v.dtype.kind == "O" else v for name, v in rows.items()}
+        n = len(next(iter(plain.values())))
+        dtype = self._dtype or np.dtype([(name, v.dtype) for name, v in plain.items()])
+        out = np.empty(n, dtype=dtype)
+        for name, values in plain.items():
+            out[name] = values
+        if self._dtype is None and n == self._n_rows:
+            np.save(self._file, out, allow_pickle=False)
+            return
+        if self._dtype is None:
+            self._begin(dtype)
+        self._dtype = dtype
+        self._file.write(out.tobytes())
+
+    def _begin(self, dtype: np.dtype[Any]) -> None:
+        about = {"descr": dtype.descr, "fortran_order": False, "shape": (self._n_rows,)}
+        try:
+            np.lib.format.write_array_header_2_0(self._file, about)
+        except UnicodeEncodeError as error:
+            msg = (
+                f"The name of a column ({error.object!r}) cannot be written in parts. Use .parquet."
+            )
+            raise InvalidDataError(msg) from error
+
+    def close(self) -> None:
+        """Do nothing: nothing stands at the end."""
+
+
+_WRITERS: dict[str, Callable[[BinaryIO, Mapping[str, Array], int], Any]] = {
+    ".csv": lambda file, rows, _: _ArrowWriter(file, rows, ".csv"),
+    ".tsv": lambda file, rows, _: _ArrowWriter(file, rows, ".tsv"),
+    ".parquet": lambda file, rows, _: _ArrowWriter(file, rows, ".parquet"),
+    ".npy": _NpyWriter,
+}

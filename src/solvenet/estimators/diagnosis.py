@@ -92,6 +92,23 @@ class Diagnosis:
     findings: list[Finding]
 
 
+@dataclass(frozen=True)
+class Whole:
+    """What rows a sample stands for.
+
+    Attributes
+    ----------
+    score : Score
+        On all validation rows.
+    n_rows, n_valid : int
+        Training and validation rows.
+    """
+
+    score: Score
+    n_rows: int
+    n_valid: int
+
+
 def diagnose(
     network: Any,
     X: Array,
@@ -100,6 +117,7 @@ def diagnose(
     y_valid: Array,
     *,
     n_seeds: int = 3,
+    whole: Whole | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Diagnosis:
     """Measure a fitted network on rows that it has not seen, and on those that it has.
@@ -114,6 +132,8 @@ def diagnose(
         Rows that it has not seen.
     n_seeds : int, default=3
         Networks with other seeds to fit, on up to 4000 rows.
+    whole : Whole, optional
+        What the rows are a sample of.
     progress : callable, optional
         Told the name of each step before it begins.
 
@@ -140,9 +160,10 @@ def diagnose(
     Y = y.astype(np.float64)[:, None] if classes is None else (y[:, None] == classes).astype(float)
     say("predict validation rows")
     score, y_pred, std, confidence = _validate(network, X_valid, y_valid)
+    score, n_rows = (score, len(X)) if whole is None else (whole.score, whole.n_rows)
     say("spectrum and leave-one-out curve")
     few = _evenly(len(X), SPECTRUM_ROWS)
-    spectrum, curve = _spectrum(network, X[few], Y[few], len(X))
+    spectrum, curve = _spectrum(network, X[few], Y[few], n_rows)
     tried = _evenly(len(X), TRIAL_ROWS)
     loo = _leave_one_out(network, X[tried], y[tried], Y[tried], classes)
     shown = _evenly(len(X_valid), TRIAL_ROWS)
@@ -156,11 +177,11 @@ def diagnose(
     rank = captured_rank(values, spectrum.alpha, spectrum.rcond, spectrum.rank)
     say("a smaller width")
     narrow = _narrow(network, X[tried], y[tried], rank, guided)
-    feature_bytes = 8 * len(X) * len(spectrum.coef)
+    feature_bytes = 8 * n_rows * len(spectrum.coef)
     numbers = FitNumbers(
         width=_asked_width(network),
         n_units=network.n_units_[-1],
-        n_rows=len(X),
+        n_rows=n_rows,
         rank=rank,
         n_columns=len(spectrum.coef),
         narrow_width=narrow[0],

@@ -39,6 +39,11 @@ class PredictedRecords(Records):
         Inputs, targets, weights. Outputs of rows of weight zero are zero, at no cost.
     network : SampledNetwork
         The network.
+
+    Notes
+    -----
+    The columns of ``shape`` are the features that outputs are computed from: they tell
+    :class:`Run` what a row costs, so that it cuts parts as those of the solve.
     """
 
     fresh = True
@@ -46,7 +51,7 @@ class PredictedRecords(Records):
 
     def __init__(self, records: Records, network: SampledNetwork) -> None:
         self._records, self._network = records, network
-        self.shape = (records.shape[0], len(network.readout.intercept))
+        self.shape = (records.shape[0], network.hidden.n_features_out)
         self.n_targets, self.weighted = records.n_targets, records.weighted
         self.n_passes = records.n_passes
 
@@ -56,7 +61,8 @@ class PredictedRecords(Records):
             if weights is None:
                 yield rows, self._network(A), B, None
                 continue
-            out, known = np.zeros((len(A), self.shape[1])), weights > 0
+            known = weights > 0
+            out = np.zeros((len(A), len(self._network.readout.intercept)))
             if known.any():
                 out[known] = self._network(A[known])
             yield rows, out, B, weights

@@ -285,13 +285,22 @@ def _content_hashes(batch: Mapping[str, Array], kinds: Mapping[str, str]) -> Arr
             bits[:, at] = numbers.view(np.uint64)
         else:
             values = batch[name].tolist()
-            known = {value: _text_hash(value) for value in set(values)}
+            different = list(set(values))
+            known = dict(zip(different, _text_hashes(different), strict=True))
             bits[:, at] = [known[value] for value in values]
     return row_hashes(bits.view(np.float64))
 
 
-def _text_hash(value: Any) -> int:
-    return 0 if is_missing(value) else int.from_bytes(_digest(text_of(value)), "little")
+def _text_hashes(values: list[Any]) -> list[int]:
+    """Return a hash of each value as text, 0 for missing ones."""
+    digests = [
+        _digest(value)
+        if type(value) is str  # by far the most frequent case
+        else (bytes(8) if is_missing(value) else _digest(text_of(value)))
+        for value in values
+    ]
+    hashes: list[int] = np.frombuffer(b"".join(digests), "<u8").tolist()
+    return hashes
 
 
 def _digest(text: str) -> bytes:
