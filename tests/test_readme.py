@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from solvenet import SampledNetworkRegressor
+from solvenet.sources import MemoryTable
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -16,7 +19,7 @@ def python_blocks(text: str) -> list[str]:
 
 
 def test_the_example_is_short_and_does_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    example, _ = python_blocks(README)
+    example, *_ = python_blocks(README)
     assert len(example.splitlines()) <= 10
     names: dict[str, object] = {}
     exec(compile(example, "README.md", "exec"), names)
@@ -26,7 +29,7 @@ def test_the_example_is_short_and_does_what_it_says(capsys: pytest.CaptureFixtur
 
 
 def test_least_squares_without_a_network_is_as_accurate_as_it_can_be() -> None:
-    _, example = python_blocks(README)
+    _, example, _ = python_blocks(README)
     assert len(example.splitlines()) <= 6
     names: dict[str, Any] = {"np": np}
     exec(compile(example, "README.md", "exec"), names)
@@ -34,6 +37,25 @@ def test_least_squares_without_a_network_is_as_accurate_as_it_can_be() -> None:
     assert np.linalg.cond(A) > 1e16
     assert np.abs(A @ result.coef - np.exp(A[:, -2])).max() < 1e-13
     assert result.curve.parameter == "rcond"
+
+
+def test_files_are_fitted_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    import pyarrow.parquet as pq
+
+    *_, example = python_blocks(README)
+    rng = np.random.default_rng(0)
+    (tmp_path / "sales").mkdir()
+    for number in range(2):
+        x = rng.random(300)
+        pq.write_table(pa.table({"x": x, "price": np.sin(x)}), tmp_path / f"sales/{number}.parquet")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"SampledNetworkRegressor": SampledNetworkRegressor, "client": "serial"}
+    exec(compile(example, "README.md", "exec"), names)
+    x = np.linspace(0, 1, 50)
+    predicted = names["model"].predict(MemoryTable({"x": x}))
+    assert np.abs(predicted - np.sin(x)).max() < 1e-8
+    assert [path.name for path in tmp_path.iterdir()] == ["sales"]
 
 
 def test_the_two_commands_are_targets_of_make() -> None:

@@ -48,6 +48,11 @@ class Checkpoint:
     def begin(self, about: Mapping[str, Any]) -> None:
         """Say what the run is; refuse the folder of another one.
 
+        Parameters
+        ----------
+        about : mapping of str to str or number
+            Data and settings, by what they are called in messages.
+
         Raises
         ------
         CheckpointError

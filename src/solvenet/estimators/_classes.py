@@ -126,3 +126,14 @@ class IndicatorRecords(Records):
     def identity(self) -> str:
         """Return that of the records."""
         return self._records.identity()
+
+
+def check_classes(classes: Array) -> None:
+    """Refuse fewer than two classes."""
+    if len(classes) < 2:
+        found = "no class" if len(classes) == 0 else f"one class only ({classes.tolist()[0]!r})"
+        msg = (
+            f"y holds {found} where it has weight; a classifier needs at least 2 classes. "
+            "Check the target column."
+        )
+        raise InvalidDataError(msg)

@@ -18,7 +18,7 @@ from solvenet.blocks import HeldRecords, Records, as_row_blocks
 from solvenet.engine import Run
 from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.estimators._base import plain_weights
-from solvenet.estimators._classes import IndicatorRecords, class_values
+from solvenet.estimators._classes import IndicatorRecords, check_classes, class_values
 from solvenet.estimators._network import Learnt, SampledNetworkBase
 from solvenet.estimators.calibration import calibrated_readout
 from solvenet.estimators.scoring import score_source
@@ -158,8 +158,10 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         sample_weight : array-like of shape (n_rows,) or str, optional
             Non-negative weights, or the name of their column in a source; an integer weight
             equals as many repetitions.
-        engine, checkpoint
-            As for :meth:`SampledNetworkRegressor.fit`.
+        engine : {"serial", "threads", "processes"}, Engine or distributed.Client, optional
+            Where passes over many rows run; see :meth:`SampledNetworkRegressor.fit`.
+        checkpoint : path or Checkpoint, optional
+            Folder for what has been summed up so far; see :meth:`SampledNetworkRegressor.fit`.
 
         Returns
         -------
@@ -186,7 +188,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             weights = plain_weights(sample_weight, X_plain)
             kept = slice(None) if weights is None else weights > 0
             classes = np.unique(y_plain[kept])
-            self._check_classes(classes)
+            check_classes(classes)
             if weights is not None:
                 X_plain, y_plain, weights = X_plain[kept], y_plain[kept], weights[kept]
             codes = np.searchsorted(classes, y_plain)
@@ -237,8 +239,14 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             Class labels.
         classes : array-like of shape (n_classes,), optional
             All labels that will ever come; needed in the first call, unless `fit` has seen them.
-        sample_weight, features, forgetting, solve
-            As for :meth:`SampledNetworkRegressor.partial_fit`.
+        sample_weight : array-like of shape (n_rows,), optional
+            Non-negative weights.
+        features : fitted SampledFeatures or network, or HiddenMap, optional
+            In the first call: the hidden layers.
+        forgetting : float, default=1.0
+            Multiplies the weights of all rows before these.
+        solve : bool, default=True
+            Solve for the read-out now; see :meth:`SampledNetworkRegressor.partial_fit`.
 
         Returns
         -------
@@ -268,7 +276,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         if labels is None:
             msg = "classes must be passed on the first call to partial_fit: all labels there are."
             raise InvalidDataError(msg)
-        self._check_classes(labels)
+        check_classes(labels)
         codes = np.minimum(np.searchsorted(labels, y_plain), len(labels) - 1)
         strange = labels[codes] != y_plain
         if strange.any():
@@ -292,15 +300,6 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         context.call_on_fit_task_end(estimator=self)
         return self
 
-    def _check_classes(self, classes: Array) -> None:
-        if len(classes) < 2:
-            found = "no class" if len(classes) == 0 else f"one class only ({classes.tolist()[0]!r})"
-            msg = (
-                f"y holds {found} where it has weight; a classifier needs at least 2 classes. "
-                "Check the target column."
-            )
-            raise InvalidDataError(msg)
-
     def _indicators(self, opened: TrainingSource, run: Run) -> tuple[Records, Array]:
         """Return the records of a source with class indicators for targets, and the classes."""
         counted = class_values(opened.records, run)
@@ -311,7 +310,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
             check_classification_targets(values)
             whole = (values == np.round(values)).all()
             classes = values.astype(np.int64) if whole else values
-        self._check_classes(classes)
+        check_classes(classes)
         importance = None
         if self.class_weight is not None:
             by_class = compute_class_weight(

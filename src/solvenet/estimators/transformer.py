@@ -125,8 +125,10 @@ class SampledFeatures(
             pairs are drawn uniformly.
         sample_weight : array-like of shape (n_rows,) or str, optional
             Non-negative weights.
-        engine, checkpoint
-            As for :meth:`SampledNetworkRegressor.fit`.
+        engine : {"serial", "threads", "processes"}, Engine or distributed.Client, optional
+            Where passes over many rows run; see :meth:`SampledNetworkRegressor.fit`.
+        checkpoint : path or Checkpoint, optional
+            Folder for what has been summed up so far; see :meth:`SampledNetworkRegressor.fit`.
 
         Returns
         -------

@@ -137,8 +137,10 @@ class Accumulator:
 
         Parameters
         ----------
-        alpha, rcond
-            As for :meth:`Solver.solve`; ``"auto"`` needs `choose_by`.
+        alpha : float or "auto", default=0.0
+            Ridge; ``"auto"`` needs `choose_by`.
+        rcond : float, None or "auto", default=None
+            Relative cutoff; ``"auto"`` needs `choose_by`.
         choose_by : KeptRows, optional
             Some of the rows, by whose leave-one-out errors what is ``"auto"`` is chosen.
 
