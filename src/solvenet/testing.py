@@ -70,7 +70,7 @@ def hard_matrices() -> list[HardMatrix]:
     out["constant column"] = np.column_stack([np.full(240, 1e6), _graded(rng, (240, 9), 10.0)])
     out["kahan"] = np.vstack([_kahan(30), np.zeros((60, 30))])
     levels = np.where(np.arange(30) < 15, 1e5, 1.0)
-    out["two levels"] = _with_spectrum(rng, tall, levels)
+    out["two levels"] = with_spectrum(rng, tall, levels)
     coherent = 1e-6 * rng.standard_normal(tall)
     coherent[:30] += np.eye(30)
     out["coherent rows"] = coherent
@@ -91,10 +91,21 @@ def _targets(rng: np.random.Generator, A: Array) -> Array:
 
 
 def _graded(rng: np.random.Generator, shape: tuple[int, int], condition: float) -> Array:
-    return _with_spectrum(rng, shape, np.geomspace(1.0, 1.0 / condition, min(shape)))
+    return with_spectrum(rng, shape, np.geomspace(1.0, 1.0 / condition, min(shape)))
 
 
-def _with_spectrum(rng: np.random.Generator, shape: tuple[int, int], s: Array) -> Array:
+def with_spectrum(rng: np.random.Generator, shape: tuple[int, int], s: Array) -> Array:
+    """Return a matrix with these singular values and random singular vectors.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Of the vectors.
+    shape : tuple of (int, int)
+        Of the matrix.
+    s : array of shape (min(shape),)
+        The singular values.
+    """
     k = min(shape)
     U = np.linalg.qr(rng.standard_normal((shape[0], k)))[0]
     V = np.linalg.qr(rng.standard_normal((shape[1], k)))[0]

@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 
 from solvenet.linalg.leading import largest_singular_value, leading_svd
+from solvenet.testing import with_spectrum
 
 RNG = np.random.default_rng(0)
 
 
 def graded(m, n, decay):
-    k = min(m, n)
-    U = np.linalg.qr(RNG.standard_normal((m, k)))[0]
-    V = np.linalg.qr(RNG.standard_normal((n, k)))[0]
-    s = 10.0 ** (-decay * np.arange(k) / k)
-    return (U * s) @ V.T, s
+    s = 10.0 ** (-decay * np.arange(min(m, n)) / min(m, n))
+    return with_spectrum(RNG, (m, n), s), s
 
 
 @pytest.mark.parametrize("shape", [(900, 300), (300, 900), (400, 400)])

@@ -35,15 +35,14 @@ from solvenet.errors import (
     UnsupportedProblemError,
 )
 from solvenet.solvers import SOLVERS
+from solvenet.testing import with_spectrum
 
 RNG = np.random.default_rng(0)
 
 
 def graded(m, n, decades):
     k = min(m, n)
-    U = np.linalg.qr(RNG.standard_normal((m, k)))[0]
-    V = np.linalg.qr(RNG.standard_normal((n, k)))[0]
-    return (U * 10.0 ** (-decades * np.arange(k) / k)) @ V.T
+    return with_spectrum(RNG, (m, n), 10.0 ** (-decades * np.arange(k) / k))
 
 
 TALL = graded(1500, 240, 14)

@@ -11,15 +11,14 @@ from solvenet import CGLS, LSMR, LSQR, QR, SampledNetworkRegressor
 from solvenet.blocks import ArrayBlocks, OnePassBlocks
 from solvenet.errors import IllConditionedWarning, InvalidSettingError, UnsupportedProblemError
 from solvenet.solvers import StopReason
+from solvenet.testing import with_spectrum
 
 SOLVERS = [LSQR(), LSMR(), CGLS()]
 all_solvers = pytest.mark.parametrize("solver", SOLVERS, ids=lambda s: type(s).__name__)
 
 
 def graded(rng, m, n, condition):
-    U = np.linalg.qr(rng.standard_normal((m, n)))[0]
-    V = np.linalg.qr(rng.standard_normal((n, n)))[0]
-    return (U * np.geomspace(1, 1 / condition, n)) @ V.T
+    return with_spectrum(rng, (m, n), np.geomspace(1, 1 / condition, n))
 
 
 @pytest.fixture

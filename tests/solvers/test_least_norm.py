@@ -5,15 +5,14 @@ import pytest
 
 from solvenet import QR, SVD
 from solvenet.solvers import least_norm, leave_one_out
+from solvenet.testing import with_spectrum
 
 RNG = np.random.default_rng(0)
 
 
 def graded(m, n, decades):
     k = min(m, n)
-    U = np.linalg.qr(RNG.standard_normal((m, k)))[0]
-    V = np.linalg.qr(RNG.standard_normal((n, k)))[0]
-    return (U * 10.0 ** (-decades * np.arange(k) / k)) @ V.T
+    return with_spectrum(RNG, (m, n), 10.0 ** (-decades * np.arange(k) / k))
 
 
 SHAPES = {"tall": (300, 40), "square": (60, 60), "wide": (40, 120)}

@@ -9,6 +9,7 @@ import numpy as np
 from solvenet._random import stream
 from solvenet.linalg.factor import orthonormal, thin_svd
 from solvenet.linalg.products import multiply
+from solvenet.linalg.rank import numerical_rank
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -63,6 +64,13 @@ def leading_svd(A: Array, cutoff: float, *, seed: int = 0) -> tuple[Array, Array
     """
     found = try_leading_svd(A, cutoff, seed=seed)
     return thin_svd(A) if found is None else found
+
+
+def truncated_svd(A: Array, cutoff: float) -> tuple[Array, Array, Array]:
+    """Return the singular triplets above ``cutoff * s1`` and no more: :func:`leading_svd`, cut."""
+    U, s, Vt = leading_svd(A, cutoff)
+    r = numerical_rank(s, cutoff)
+    return U[:, :r], s[:r], Vt[:r]
 
 
 def try_leading_svd(

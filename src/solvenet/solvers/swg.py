@@ -12,9 +12,9 @@ import numpy as np
 from solvenet._random import stream
 from solvenet._validation import check_choice
 from solvenet.linalg.factor import cholesky, cholesky_condition, triangular_solve
-from solvenet.linalg.leading import leading_svd
+from solvenet.linalg.leading import truncated_svd
 from solvenet.linalg.products import multiply
-from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION, numerical_rank
+from solvenet.linalg.rank import EPS, ORTHOGONAL_RESOLUTION
 from solvenet.linalg.sketching import SKETCHES, TILE
 from solvenet.reductions import CrossProducts, GramReduction, Reduction
 from solvenet.solvers._base import EVERYTHING, Cost, Needs, Solver, Supports
@@ -186,13 +186,11 @@ def _whitening(SA: Array, SB: Array, problem: Problem) -> Whitening:
     """Return what the sketch keeps."""
     ridge = 0.0 if isinstance(problem.alpha, str) else problem.alpha
     cutoff = max(NOISE, MARGIN * problem.negligible(SA))
-    U, s, Vt = leading_svd(SA, cutoff)
-    r = numerical_rank(s, cutoff)
-    U, s = U[:, :r], s[:r]
+    U, s, Vt = truncated_svd(SA, cutoff)
     # The first solution must not be longer than the last one has to be: its product with
     # A would drown in rounding.
     shrink = s > SHORT * s[0] if problem.chooses else 1.0 / (1.0 + (ridge**0.5 / s) ** 2)
-    return Whitening(Vt[:r].T, s, shrink[:, None] * multiply(U.T, SB), cutoff)
+    return Whitening(Vt.T, s, shrink[:, None] * multiply(U.T, SB), cutoff)
 
 
 def _second_pass(problem: Problem, whitening: Whitening) -> SpectralFactorization | None:

@@ -18,8 +18,8 @@ import numpy as np
 from solvenet._random import stream
 from solvenet.linalg import krylov
 from solvenet.linalg.accuracy import column_norms
-from solvenet.linalg.leading import leading_svd
-from solvenet.linalg.rank import EPS, numerical_rank
+from solvenet.linalg.leading import truncated_svd
+from solvenet.linalg.rank import EPS
 from solvenet.linalg.sketching import Sketch
 from solvenet.solvers._base import Cost
 from solvenet.solvers.iterative import checked
@@ -245,10 +245,7 @@ def whiten(problem: Problem, n_sketch: int, make: MakeSketch) -> Whitened:
 def _kept(sketched: Array, problem: Problem) -> tuple[Array, Array, Array]:
     """Return the singular triplets of a sketch above the cutoff."""
     check_state(sketched)
-    cutoff = max(EPS, problem.negligible(sketched))
-    U, s, Vt = leading_svd(sketched, cutoff)
-    r = numerical_rank(s, cutoff)
-    return U[:, :r], s[:r], Vt[:r]
+    return truncated_svd(sketched, max(EPS, problem.negligible(sketched)))
 
 
 def _rows_sketched(problem: Problem, sketch: Sketch) -> tuple[ProblemOperator, Array, Array]:
