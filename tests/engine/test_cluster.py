@@ -125,6 +125,13 @@ class TestSameBits:
         for field in ("coef", "intercept", "residual_norm", "normal_residual_norm"):
             assert getattr(found, field).tobytes() == getattr(expected, field).tobytes()
 
+    def test_the_memory_limit_is_that_of_each_worker(self, client):
+        engine = DaskEngine(client)
+        assert [engine.slots(most) for most in (None, 1, 5)] == [2, 2, 2]
+        assert [SerialEngine().slots(most) for most in (None, 1, 5)] == [1, 1, 1]
+        engine._workers = lambda: {"one": 8, "two": 2}
+        assert [engine.slots(most) for most in (None, 1, 5)] == [10, 2, 7]
+
     def test_a_fit_of_a_file_by_the_address_of_the_scheduler(self, client, tmp_path):
         path = tmp_path / "rows.npy"
         np.save(path, np.column_stack([A[:, :3], B[:, 0]]))

@@ -40,6 +40,10 @@ class Engine(ABC):
     def n_slots(self) -> int:
         """Parts that run at the same time."""
 
+    def slots(self, most: int | None = None) -> int:
+        """Return how many parts run at the same time where memory holds `most` summaries."""
+        return max(1, min(self.n_slots, most or self.n_slots))
+
     def cancel(self, handles: Sequence[Handle]) -> None:  # noqa: B027 (nothing runs in some)
         """Give up what has been submitted, as far as that is possible."""
 
@@ -67,7 +71,7 @@ class Engine(ABC):
         tree : MergeTree
             What has been merged already.
         most : int, optional
-            Parts that may run at the same time, where memory allows no more.
+            Parts that may run at the same time in one memory, where it allows no more.
         after : callable, optional
             Called with the tree whenever a summary was merged.
 
@@ -86,7 +90,7 @@ class Engine(ABC):
         with self.running():
             try:
                 while tree.root is None:
-                    slots = max(1, min(self.n_slots, most or self.n_slots))
+                    slots = self.slots(most)
                     while len(running) < slots and (following := next(waiting, None)):
                         leaf, part = following
                         running[self.submit(function, part)] = leaf

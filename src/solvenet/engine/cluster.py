@@ -67,12 +67,17 @@ class DaskEngine(Engine):
                 )
                 raise EngineError(msg) from error
         self.client = client
-        self._known, self._checked = 0, set[str]()
+        self._known: dict[str, int] = {}
+        self._checked: set[str] = set()
 
     @property
     def n_slots(self) -> int:
         """Threads of all workers that are there now."""
-        return max(1, self._n_threads())
+        return self.slots()
+
+    def slots(self, most: int | None = None) -> int:
+        """Return the same where each worker's memory holds `most` summaries."""
+        return max(1, sum(min(threads, most or threads) for threads in self._workers().values()))
 
     def submit(self, function: Callable[..., Any], *args: Any) -> Any:
         """Send the function to a worker."""
@@ -99,7 +104,7 @@ class DaskEngine(Engine):
                 try:
                     _distributed().wait(handles, LOOK_EVERY, return_when="FIRST_COMPLETED")
                 except TimeoutError:
-                    if self._n_threads() > 0:
+                    if self._workers():
                         seen = time.monotonic()
             # None is done where the worker died that held the only one: it is computed again.
             for handle in handles:
@@ -126,14 +131,13 @@ class DaskEngine(Engine):
             with suppress(OSError):  # the scheduler is gone, and its work with it
                 self.client.cancel(handles)
 
-    def _n_threads(self) -> int:
-        """Return the threads of all workers; those last known while nobody answers."""
+    def _workers(self) -> dict[str, int]:
+        """Return the threads of each worker; those last known while nobody answers."""
         if self.client.status == "closed":
             raise EngineError(LOST)
         with suppress(OSError):
-            threads = self.client.nthreads()
-            self._known = int(sum(threads.values()))
-            self._check(set(threads) - self._checked)
+            self._known = dict(self.client.nthreads())
+            self._check(set(self._known) - self._checked)
         return self._known
 
     def _check(self, workers: set[str]) -> None:
