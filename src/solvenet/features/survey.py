@@ -49,8 +49,8 @@ class Survey(Reduction):
         Columns of the inputs and of the targets.
     strata : bool, default=False
         Whether targets are class indicators.
-    memory_limit : int, optional
-        Bytes of which the sample takes a part.
+    capacity : int, optional
+        Most rows of the sample; by default what `sample_capacity` says.
 
     Attributes
     ----------
@@ -66,10 +66,11 @@ class Survey(Reduction):
         n_targets: int,
         *,
         strata: bool = False,
-        memory_limit: int | None = None,
+        capacity: int | None = None,
     ) -> None:
         self.inputs, self.targets = ColumnMoments(n_cols), ColumnMoments(n_targets)
-        capacity = sample_capacity(n_cols + n_targets, memory_limit)
+        if capacity is None:
+            capacity = sample_capacity(n_cols + n_targets)
         self.distinct = DistinctRows(n_cols, n_targets, capacity, strata=strata)
 
     def update(
@@ -116,13 +117,9 @@ class Survey(Reduction):
 
 def survey_rows(records: Records, *, strata: bool, run: Run) -> Survey:
     """Read the rows once and return what sampling needs to know of them."""
-    make = partial(
-        Survey,
-        records.shape[1],
-        records.n_targets,
-        strata=strata,
-        memory_limit=run.memory_limit,
-    )
+    n_cols, n_targets = records.shape[1], records.n_targets
+    capacity = sample_capacity(n_cols + n_targets, run.memory_limit)
+    make = partial(Survey, n_cols, n_targets, strata=strata, capacity=capacity)
     survey = run.reduce(records, make, name="survey")
     assert isinstance(survey, Survey)
     return survey
