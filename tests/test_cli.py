@@ -215,6 +215,93 @@ def test_full_disk_leaves_what_was_there(run, tmp_path, monkeypatch, command):
     assert names() == before
 
 
+@pytest.fixture
+def large(monkeypatch, run):
+    """A folder of files that is read in parts, as those beyond 64 MB are."""
+    from solvenet.commands import _steps
+
+    monkeypatch.setattr(_steps, "LARGE_BYTES", 0)
+    table = houses(600)
+    table["size"][::7] = np.nan
+    table["town"] = np.where(np.arange(600) % 5, table["town"], None)
+    Path("rows").mkdir()
+    for number in range(3):
+        some = slice(200 * number, 200 * (number + 1))
+        write_table(f"rows/{number}.parquet", {k: v[some] for k, v in table.items()})
+    return table
+
+
+def test_folder_that_is_larger_than_memory(run, large):
+    fit = ("fit", "rows", "-t", "price", "-o", "m.st", "--width", 30)
+    result = run(*fit, "--engine", "threads", "--checkpoint", "c", "--report", "r.html")
+    assert result.exit_code == 0, result.output
+    assert "note: The table (600 rows) is read in parts" in result.stderr
+    assert "this page, figures and advice, rests on a random sample" in Path("r.html").read_text()
+    for out in ("p.csv", "p.parquet"):
+        result = run("predict", "m.st", "rows", "-o", out, "--engine", "serial")
+        assert result.exit_code == 0, result.output
+        assert result.stdout == f"600 predictions in {out}: columns prediction, std\n"
+        known = ~np.isnan(large["size"]) & (large["town"] != None)  # noqa: E711
+        error = (read_table(out)["prediction"] - large["price"])[known]
+        assert np.sqrt(np.mean(error**2)) < 10
+    assert names() == ["m.st", "p.csv", "p.parquet", "r.html", "rows"]
+
+
+def test_several_files_are_one_table(run, large):
+    files = sorted(Path("rows").iterdir())
+    one = run("fit", "rows", "-t", "price", "--width", 20)
+    assert (
+        run("fit", *files, "-t", "price", "--width", 20).stdout.split(" in ")[0]
+        == (one.stdout.split(" in ")[0])
+    )
+    assert run("fit", "rows", "-t", "price", "-o", "m.st", "--width", 20).exit_code == 0
+    assert run("predict", "m.st", *files, "-o", "p.csv").stdout.startswith("600 predictions")
+
+
+def test_large_table_that_cannot_be_predicted_leaves_nothing(run, large):
+    assert run("fit", "rows", "-t", "price", "-o", "m.st", "--width", 20).exit_code == 0
+    bad = {"size": np.r_[np.ones(40), np.inf], "town": np.full(41, "north")}
+    write_table("bad.parquet", bad)
+    before = names()
+    line = refused(run("predict", "m.st", "bad.parquet", "-o", "p.csv"))
+    assert "the first in row 40" in line
+    assert names() == before
+
+
+def test_interrupt_says_how_to_go_on(run, large, monkeypatch):
+    from solvenet.estimators import scoring
+
+    update = scoring.SquaredErrors.update
+
+    def interrupted(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    fit = ("fit", "rows", "-t", "price", "--width", 20)
+    monkeypatch.setattr(scoring.SquaredErrors, "update", interrupted)
+    result = run(*fit, "--checkpoint", "c")
+    assert result.exit_code == 130
+    assert "summed up is in c; the same command goes on" in result.stderr.replace("\n", " ")
+    assert run(*fit).stderr.strip() == "Interrupted."
+    assert "belongs to another run" in refused(run(*fit, "--checkpoint", "c", "--seed", 1))
+    monkeypatch.setattr(scoring.SquaredErrors, "update", update)
+    again = run(*fit, "--checkpoint", "c")
+    assert again.exit_code == 0, again.output
+    assert names() == ["rows"]
+
+
+def test_cluster_that_is_not_there_ends_with_one_line(run, large):
+    pytest.importorskip("distributed", reason="the cluster needs distributed")
+    dask = pytest.importorskip("dask")
+    fit = ("fit", "rows", "-t", "price")
+    with dask.config.set({"distributed.comm.timeouts.connect": "500ms"}):
+        line = refused(run(*fit, "--dask", "tcp://127.0.0.1:9"))
+    assert "There is no Dask scheduler at 'tcp://127.0.0.1:9'" in line
+    assert refused(run(*fit, "--dask", "nonsense"))
+    usage = run(*fit, "--dask", "tcp://127.0.0.1:9", "--engine", "serial")
+    assert usage.exit_code == 2
+    assert "exclude each other" in usage.stderr
+
+
 def test_interrupt_ends_with_130(run, monkeypatch):
     import solvenet.commands
 

@@ -79,13 +79,27 @@ def app() -> None:
       solvenet inspect price.safetensors
       solvenet demo
 
-    Tables are .csv, .tsv, .parquet or .npy files (columns x0, x1, ...). Text columns and
-    missing values are welcome.
+    Tables are .csv, .tsv, .parquet or .npy files (columns x0, x1, ...), or folders of
+    these, of any size. Text columns and missing values are welcome.
     """  # noqa: D301 (click looks for a backspace)
 
 
+def _where(command: Any) -> Any:
+    """Add the options that say where a large table is worked on."""
+    command = click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Scheduler of a Dask cluster, such as tcp://10.0.0.1:8786.",
+    )(command)
+    return click.option(
+        "--engine",
+        type=click.Choice(["serial", "threads", "processes"]),
+        help="Where parts of a large TABLE are worked on: on this machine.",
+    )(command)
+
+
 @app.command()
-@click.argument("table", type=_FILE)
+@click.argument("table", type=_FILE, nargs=-1, required=True)
 @click.option("-t", "--target", required=True, metavar="COL", help="Column to predict.")
 @click.option(
     "--task",
@@ -101,7 +115,7 @@ def app() -> None:
     type=float,
     default=0.2,
     show_default=True,
-    help="Part of TABLE to set aside instead, of each class alike.",
+    help="Part of TABLE to set aside instead, of each class alike (if large, up to chance).",
 )
 @click.option(
     "--report", type=_FILE, metavar="HTML", help="Write a page with figures and advice here."
@@ -122,9 +136,16 @@ def app() -> None:
     help="tanh, relu, sin, cos, sigmoid, gelu or identity.",
 )
 @click.option("--memory-limit", metavar="SIZE", help='Of the solve, such as "500MB".')
+@_where
+@click.option(
+    "--checkpoint",
+    type=_FILE,
+    metavar="DIR",
+    help="Save what has been summed up of a large TABLE; the same command goes on from there.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only the line with the result.")
 def fit(
-    table: Path,
+    table: tuple[Path, ...],
     target: str,
     task: str,
     output: Path | None,
@@ -135,17 +156,23 @@ def fit(
     width: Any,
     activation: str,
     memory_limit: str | None,
+    engine: str | None,
+    dask: str | None,
+    checkpoint: Path | None,
     quiet: bool,
 ) -> None:
     """Fit a network to TABLE and measure it on rows it has not seen.
+
+    TABLE is a file, a folder, a quoted pattern such as "data/*.parquet", or several files.
+    Beyond 64 MB it is read in parts and may be larger than memory.
 
     Prints one line with the score and its 95 % interval; notes and advice go to stderr.
     """
     from solvenet.commands import fit_table
 
-    with _bar(quiet) as progress:
+    with _resuming(checkpoint), _engine(engine, dask) as made, _bar(quiet) as progress:
         result = fit_table(
-            table,
+            _one_or_list(table),
             target,
             output=output,
             task=task,
@@ -156,6 +183,8 @@ def fit(
             hidden_layer_sizes=width,
             activation=activation,
             memory_limit=memory_limit,
+            engine=made,
+            checkpoint=checkpoint,
             progress=progress,
         )
     if not quiet:
@@ -168,19 +197,31 @@ def fit(
 
 @app.command()
 @click.argument("model", type=_FILE)
-@click.argument("table", type=_FILE)
+@click.argument("table", type=_FILE, nargs=-1, required=True)
 @click.option(
     "-o", "--output", type=_FILE, required=True, metavar="OUT", help="Write predictions here."
 )
-def predict(model: Path, table: Path, output: Path) -> None:
+@_where
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def predict(
+    model: Path,
+    table: tuple[Path, ...],
+    output: Path,
+    engine: str | None,
+    dask: str | None,
+    quiet: bool,
+) -> None:
     """Predict for every row of TABLE with a saved MODEL.
 
     Regression gives the columns prediction and std, classification the label and the
-    probability of each class.
+    probability of each class. TABLE is as for fit; if large it is read, predicted and
+    written in parts.
     """
     from solvenet.commands import predict_table
 
-    click.echo(predict_table(model, table, output).summary)
+    with _engine(engine, dask) as made, _bar(quiet) as progress:
+        result = predict_table(model, _one_or_list(table), output, engine=made, progress=progress)
+    click.echo(result.summary)
 
 
 @app.command()
@@ -212,6 +253,45 @@ def demo(output: Path) -> None:
         for item in run(output, progress=progress):
             click.echo(f"{item.name}\n  {item.fit.summary}\n  {item.predictions.summary}")
     click.echo(f"Open {output / 'diabetes.html'} in a browser.")
+
+
+def _one_or_list(paths: tuple[Path, ...]) -> Any:
+    """Return the only path, or a list: a shell may have spelt out a pattern."""
+    return paths[0] if len(paths) == 1 else list(paths)
+
+
+@contextmanager
+def _engine(name: str | None, address: str | None) -> Iterator[Any]:
+    """Give the engine that was asked for, and take leave of a cluster."""
+    if address is None:
+        yield name
+        return
+    if name is not None:
+        msg = "--engine and --dask exclude each other."
+        raise click.UsageError(msg)
+    from solvenet.engine import DaskEngine
+
+    engine = DaskEngine(address)
+    try:
+        yield engine
+    finally:
+        engine.client.close()
+
+
+@contextmanager
+def _resuming(checkpoint: Path | None) -> Iterator[None]:
+    """Say after an interrupt how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint is None or not checkpoint.exists():
+            raise
+        click.echo(
+            f"Interrupted. What has been summed up is in {checkpoint}; the same command goes on "
+            "from there.",
+            err=True,
+        )
+        click.get_current_context().exit(130)
 
 
 @contextmanager

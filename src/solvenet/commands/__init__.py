@@ -3,7 +3,8 @@
 from solvenet.commands._steps import Progress
 from solvenet.commands.demonstration import demo
 from solvenet.commands.fit import TASKS, TableFit, fit_table
-from solvenet.commands.use import TablePrediction, inspect_model, predict_table
+from solvenet.commands.inspection import inspect_model
+from solvenet.commands.predict import TablePrediction, predict_table
 
 __all__ = [
     "TASKS",

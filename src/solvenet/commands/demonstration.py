@@ -12,7 +12,7 @@ import numpy as np
 
 from solvenet.commands._steps import Progress
 from solvenet.commands.fit import TableFit, fit_table
-from solvenet.commands.use import TablePrediction, predict_table
+from solvenet.commands.predict import TablePrediction, predict_table
 from solvenet.tables import write_table
 
 if TYPE_CHECKING:

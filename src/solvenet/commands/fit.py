@@ -7,25 +7,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from sklearn.pipeline import Pipeline
+from typing import Any
 
 from solvenet._validation import check_choice, import_optional
 from solvenet.analysis import Finding, Score
-from solvenet.commands._steps import Progress, Steps, is_path, noting, read_any, writable
-from solvenet.errors import InvalidDataError, InvalidSettingError
-from solvenet.estimators import SampledNetworkClassifier, SampledNetworkRegressor
+from solvenet.commands._fitting import Request
+from solvenet.commands._held import fit_held
+from solvenet.commands._steps import Progress, Steps, open_any, writable
+from solvenet.commands._streamed import fit_streamed
+from solvenet.engine import as_engine
+from solvenet.errors import InvalidSettingError
 from solvenet.estimators.diagnosis import STEPS as DIAGNOSIS_STEPS
-from solvenet.estimators.diagnosis import score_of
-from solvenet.estimators.tables import TableEncoder
-from solvenet.estimators.targets import as_target, check_varies, guess_task, set_aside, take_target
-from solvenet.persistence import save
-from solvenet.report import Stage, write_report
-
-if TYPE_CHECKING:
-    from solvenet._array_api import Array
+from solvenet.report import Stage
+from solvenet.sources import Table, open_table
 
 TASKS = ("auto", "classification", "regression")
 
@@ -101,15 +95,18 @@ def fit_table(
     hidden_layer_sizes: str | int | Sequence[int] = "auto",
     activation: str = "tanh",
     memory_limit: int | str | None = None,
+    engine: Any = None,
+    checkpoint: Any = None,
     progress: Progress | None = None,
 ) -> TableFit:
     """Fit a network to a table, measure it on rows it has not seen, save and explain it.
 
     Parameters
     ----------
-    table : path or table
-        A file that :func:`solvenet.tables.read_table` reads, or a table in memory: a
-        mapping, a pandas or Polars frame, a pyarrow table.
+    table : path, list of path, or table
+        A file that :func:`solvenet.tables.read_table` reads, a folder or a pattern of such
+        files; a table in memory: a mapping, a pandas or Polars frame, a pyarrow table; a
+        Dask frame or a :class:`solvenet.sources.Table`.
     target : str
         The column to predict; all others are inputs.
     output : path, optional
@@ -120,7 +117,7 @@ def fit_table(
     valid : path or table, optional
         Validation rows; without them a part of `table` is set aside.
     valid_fraction : float, default=0.2
-        That part; of each class alike.
+        That part; of each class alike, of large tables up to chance.
     report : path, optional
         Write a page about the fit here (HTML). Costs several more fits on a part of the
         rows.
@@ -128,8 +125,11 @@ def fit_table(
         Seed of the split and of the sampling.
     hidden_layer_sizes, activation, memory_limit
         As in :class:`solvenet.SampledNetworkRegressor`.
+    engine, checkpoint
+        As for its ``fit``. After an interrupt the same call with the same checkpoint goes on.
     progress : callable, optional
-        Called as ``progress(done, total, name)`` before each step.
+        Called as ``progress(done, total, name)`` before each step, and while rows are
+        read in parts again and again, with the rows that have been read in `name`.
 
     Returns
     -------
@@ -145,6 +145,19 @@ def fit_table(
         A setting outside its range.
     OSError
         A file cannot be read or written.
+    CheckpointError
+        The folder belongs to another run.
+    EngineError
+        A cluster is not there, or is lost.
+
+    Notes
+    -----
+    *Large tables.* Files that take more than 64 MB in memory (8 bytes a number, 64 a text)
+    are read in parts, several times, and never held. Then a row validates if a hash of what
+    it holds says so, which does not depend on the order of the rows, on files or workers;
+    equal rows are on the same side. Columns are learnt as :class:`TableEncoder` says, and
+    the report is made from samples of 10,000 rows, but for the score. A table that is in
+    memory already is used as it is.
 
     Examples
     --------
@@ -163,124 +176,39 @@ def fit_table(
     if report is not None:
         for package in ("jinja2", "matplotlib"):
             import_optional(package, extra="plots", purpose="A report")
+    settings = {
+        "hidden_layer_sizes": hidden_layer_sizes,
+        "activation": activation,
+        "memory_limit": memory_limit,
+    }
+    asked = Request(
+        table, target, task, valid, valid_fraction, random_state, settings, output, report,
+        as_engine(engine), checkpoint,
+    )  # fmt: skip
     start = time.perf_counter()
     notes: list[str] = []
     steps = Steps(progress, 5 + (DIAGNOSIS_STEPS + 1 if report is not None else 0))
     with steps("read the table"):
-        X, values = _take(table, "training", target, notes)
-        if task == "auto":
-            task, why = guess_task(values)
-            notes.append(f"Task {task}: {target!r} {why} (task= or --task says otherwise).")
-        y = as_target(values, target, task)
-        check_varies(y, target, task)
-        if valid is None:
-            X, y, X_valid, y_valid = _set_aside(X, y, target, task, valid_fraction, random_state)
-        else:
-            X_valid, values = _take(valid, "validation", target, notes)
-            y_valid = as_target(values, target, task)
-            y_valid = y_valid.astype(str) if y.dtype.kind == "U" else y_valid
-    network = (SampledNetworkClassifier if task == "classification" else SampledNetworkRegressor)(
-        hidden_layer_sizes,
-        activation,
-        memory_limit=memory_limit,
-        random_state=random_state,
-    )
-    with steps("encode the columns"):
-        encoder = TableEncoder().fit(X)
-        encoded, encoded_valid = encoder.transform(X), encoder.transform(X_valid)
-        for name, why in encoder.dropped_.items():
-            notes.append(f"Column {name!r} is left out: it {why}.")
-    with steps("sample and solve"), noting(notes):
-        network.fit(encoded, y)
-    model = Pipeline([("table", encoder), ("network", network)])
-    with steps("validate"):
-        score = score_of(network, y_valid, network.predict(encoded_valid))
-    with steps("save"):
-        if output is not None:
-            save(model, output)
-    findings: tuple[Finding, ...] = ()
-    if report is not None:
-        found = write_report(
-            report,
-            network,
-            encoded,
-            y,
-            encoded_valid,
-            y_valid,
-            title=f"{target}: {task}",
-            facts=_facts(table, valid, target, X, encoded),
-            notes=notes,
-            stages=tuple(steps.stages),
-            progress=steps.tell,
-        )
-        score, findings = found.score, tuple(found.findings)
+        opened = open_any(table)
+        opened_valid = None if valid is None else open_any(valid)
+    if isinstance(opened, Table) or isinstance(opened_valid, Table):
+        steps.total += report is not None
+        valid_table = None if opened_valid is None else open_table(opened_valid)
+        fitted = fit_streamed(open_table(opened), valid_table, asked, steps, notes)
+    else:
+        fitted = fit_held(opened, opened_valid, asked, steps, notes)
     return TableFit(
-        model=model,
-        task=task,
+        model=fitted.model,
+        task=fitted.task,
         target=target,
-        n_rows=len(y),
-        n_valid=len(y_valid),
-        n_features=encoded.shape[1],
-        score=score,
+        n_rows=fitted.n_rows,
+        n_valid=fitted.n_valid,
+        n_features=fitted.n_features,
+        score=fitted.score,
         seconds=time.perf_counter() - start,
         stages=tuple(steps.stages),
         notes=tuple(notes),
-        findings=findings,
+        findings=fitted.findings,
         output=output,
         report=report,
     )
-
-
-def _named(table: Any, role: str) -> str:
-    """Return how messages call a table."""
-    return os.fspath(table) if is_path(table) else f"the {role} table"
-
-
-def _take(table: Any, role: str, target: str, notes: list[str]) -> tuple[dict[str, Array], Array]:
-    """Return inputs and target of a table, without the rows that lack the target."""
-    columns = read_any(table)
-    try:
-        X, values, n_missing = take_target(columns, target)
-    except InvalidDataError as error:
-        msg = f"{_named(table, role)}: {error}"
-        raise InvalidDataError(msg) from None
-    if n_missing:
-        notes.append(
-            f"{n_missing} of {n_missing + len(values)} rows of {_named(table, role)} were left "
-            f"out: the target {target!r} is missing."
-        )
-    return X, values
-
-
-def _set_aside(
-    X: dict[str, Array], y: Array, target: str, task: str, fraction: float, seed: int
-) -> tuple[dict[str, Array], Array, dict[str, Array], Array]:
-    """Return training rows and validation rows of one table."""
-    chosen = set_aside(y if task == "classification" else np.zeros(len(y)), fraction, seed)
-    n_valid = int(chosen.sum())
-    if n_valid < 2 or len(y) - n_valid < 2:
-        msg = (
-            f"There are {len(y)} rows with a target; setting {fraction:.0%} aside for "
-            f"validation leaves {len(y) - n_valid} to fit and {n_valid} to validate, and at "
-            "least 2 of each are wanted. Give more rows, or a validation table (--valid)."
-        )
-        raise InvalidDataError(msg)
-    check_varies(y[~chosen], target, task)
-    fit, validate = (
-        {name: column[rows] for name, column in X.items()} for rows in (~chosen, chosen)
-    )
-    return fit, y[~chosen], validate, y[chosen]
-
-
-def _facts(
-    table: Any, valid: Any, target: str, X: dict[str, Array], encoded: Array
-) -> dict[str, str]:
-    """Return what the page says of the data."""
-    return {
-        "table": os.fspath(table) if is_path(table) else type(table).__name__,
-        "validation": "rows of the table, set aside"
-        if valid is None
-        else (os.fspath(valid) if is_path(valid) else type(valid).__name__),
-        "target": target,
-        "columns": f"{len(X)} in the table, {encoded.shape[1]} encoded",
-    }
