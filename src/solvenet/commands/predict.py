@@ -43,7 +43,7 @@ class TablePrediction:
     ----------
     columns : dict of str to array of shape (n_rows,), or None
         ``prediction``, and ``std`` (regression) or ``probability <class>`` for each. None
-        where the table was too large to hold them: they are in `output`.
+        where they were written in parts: they are in `output`, and nowhere else.
     names : tuple of str
         Their names.
     task : {"classification", "regression"}
