@@ -128,7 +128,7 @@ class TestFailures:
             with pytest.raises(InvalidDataError):
                 Run(engine).reduce(self.records, partial(Failing, 12), name="test")
         assert [lib["num_threads"] for lib in threadpool_info()] == before
-        assert threading.active_count() == n_threads
+        assert threading.active_count() <= n_threads
 
     @pytest.mark.parametrize("wrong", ["cluster", 3, object()])
     def test_an_unknown_engine_is_refused(self, wrong):

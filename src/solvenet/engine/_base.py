@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from solvenet.engine.tree import MergeTree
@@ -21,7 +22,15 @@ class Engine(ABC):
 
     An engine decides where and when a part is computed, never what comes out: the
     result is the same to the last bit for every engine and any number of workers.
+
+    Attributes
+    ----------
+    elsewhere : bool
+        Whether parts are computed in other memory, so that one more summary may be held
+        here while the next part is computed there.
     """
+
+    elsewhere = False
 
     @abstractmethod
     def submit(self, function: Callable[..., Any], *args: Any) -> Handle:
@@ -87,16 +96,22 @@ class Engine(ABC):
         """
         waiting = iter(zip(list(tree.missing()), parts, strict=True))
         running: dict[Handle, int] = {}
+
+        def fill() -> None:
+            free = self.slots(most) - len(running)
+            for leaf, part in islice(waiting, max(0, free)):
+                running[self.submit(function, part)] = leaf
+
         with self.running():
             try:
                 while tree.root is None:
-                    slots = self.slots(most)
-                    while len(running) < slots and (following := next(waiting, None)):
-                        leaf, part = following
-                        running[self.submit(function, part)] = leaf
+                    fill()
                     handle = self.first_done(list(running))
                     [summary] = self.gather([handle])
-                    tree.add(running.pop(handle), summary)
+                    leaf = running.pop(handle)
+                    if self.elsewhere:
+                        fill()
+                    tree.add(leaf, summary)
                     if after is not None:
                         after(tree)
             except BaseException:

@@ -7,6 +7,7 @@ import concurrent.futures
 import importlib
 import importlib.util
 import pickle
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +31,12 @@ UNLOADED = (
 
 PACKAGE = __name__.partition(".")[0]
 
-LOOK_EVERY = 2.0
-"""Seconds between two looks at whether there are workers."""
+REACHED_WITHIN = 2.0
+"""Seconds for the first connection to a worker."""
+
+LOOK_EVERY, ASK_EVERY = 2.0, 0.5
+"""Seconds between two looks at whether there are workers, and between two questions of how
+many at most."""
 
 
 class DaskEngine(Engine):
@@ -54,6 +59,8 @@ class DaskEngine(Engine):
     valid there.
     """
 
+    elsewhere = True
+
     def __init__(self, client: Any, *, patience: float = 600.0) -> None:
         distributed = _distributed()
         self.patience = check_nonnegative("patience", patience)
@@ -67,6 +74,8 @@ class DaskEngine(Engine):
                 )
                 raise EngineError(msg) from error
         self.client = client
+        self._open: bool | None = None
+        self._asked = -ASK_EVERY
         self._known: dict[str, int] = {}
         self._checked: set[str] = set()
 
@@ -120,10 +129,24 @@ class DaskEngine(Engine):
     def gather(self, handles: Sequence[Any]) -> list[Any]:
         """Fetch the results, which leave the workers."""
         with _as_engine_error():
-            results = [handle.result() for handle in handles]
+            results: list[Any] = self.client.gather(list(handles), direct=self._direct())
         for handle in handles:
             handle.release()
         return results
+
+    def _direct(self) -> bool | None:
+        """Tell whether results come straight from the workers: half the way, where it is open.
+
+        Otherwise, or where it was closed since, they come through the scheduler.
+        """
+        if self._open is None:
+            self._open = False
+            with suppress(OSError, ValueError, NotImplementedError):  # no network, no port
+                comm = _distributed().comm
+                address = comm.get_address_host_port(next(iter(self._known)))
+                socket.create_connection(address, timeout=REACHED_WITHIN).close()
+                self._open = True
+        return self._open or None
 
     def cancel(self, handles: Sequence[Any]) -> None:
         """Tell the workers to stop."""
@@ -135,9 +158,11 @@ class DaskEngine(Engine):
         """Return the threads of each worker; those last known while nobody answers."""
         if self.client.status == "closed":
             raise EngineError(LOST)
-        with suppress(OSError):
-            self._known = dict(self.client.nthreads())
-            self._check(set(self._known) - self._checked)
+        if time.monotonic() - self._asked > ASK_EVERY:
+            with suppress(OSError):
+                self._known = dict(self.client.nthreads())
+                self._check(set(self._known) - self._checked)
+            self._asked = time.monotonic()
         return self._known
 
     def _check(self, workers: set[str]) -> None:
