@@ -7,7 +7,7 @@ import pytest
 
 from solvenet.blocks import ArrayBlocks, MappedBlocks, OnePassBlocks
 from solvenet.errors import IllConditionedWarning, MemoryLimitError, UnsupportedProblemError
-from solvenet.solvers import QR, SVD, Auto, NormalEquations, StopReason
+from solvenet.solvers import QR, SVD, Auto, NormalEquations, StopReason, auto
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.random((2000, 2))
@@ -41,6 +41,23 @@ def test_a_second_try_stays_within_the_memory_limit():
     assert Auto().solve(A, TARGET, alpha="auto").solver == "QR"
     with pytest.raises(MemoryLimitError, match="NormalEquations"):
         Auto().solve(A, TARGET, alpha="auto", memory_limit=needed - 1)
+
+
+def test_a_given_ridge_of_a_wide_matrix_is_squared_first(monkeypatch):
+    """Reflections of 20,000 columns would take ten times the memory."""
+    rng = np.random.default_rng(1)
+    A = np.tanh(POINTS @ rng.standard_normal((2, 800)))
+    y = TARGET + 0.1 * rng.standard_normal(2000)
+    limit = NormalEquations(spectrum=False).cost(2000, 800).state_bytes
+    found = [Auto().solve(A, y, alpha=0.1), Auto().solve(A, y, alpha=0.1, memory_limit=limit)]
+    monkeypatch.setattr(auto, "WIDE", 800)
+    found.append(Auto().solve(A, y, alpha=0.1))
+    assert [result.solver for result in found] == ["QR", "NormalEquations", "NormalEquations"]
+    for result in found[1:]:
+        assert np.allclose(A @ result.coef, A @ found[0].coef, atol=1e-8)
+    tiny = Auto().solve(A, y, alpha=1e-14)
+    assert tiny.solver == "QR"
+    assert "there is a ridge below" in tiny.reason
 
 
 def test_a_stream_is_read_once():

@@ -32,6 +32,9 @@ FEWEST_FOR_SAMPLE, ROWS_FOR_SAMPLE = 250, 1000
 """Columns, and rows a column, from which a ridge problem is solved by a sample of the rows
 and gradients of all."""
 
+WIDE = 3000
+"""Columns from which a given ridge is solved by the normal equations first, as a chosen one."""
+
 TALL, VERY_TALL, TALL_OF_FEW = 3, 8, 16
 """Rows a column from which two passes of products are faster than one of reflections:
 where a fixed cutoff keeps few directions, where all are wanted, and for few columns."""
@@ -50,7 +53,8 @@ class Auto(Solver):
     3. A ridge, at least 250 columns and 1000 rows a column: HessianSketch.
     4. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
        falls at the smallest ridge that a Gram matrix resolves, and the memory limit leaves
-       room, the next rule.
+       room, the next rule. A given ridge likewise, for at least 3000 columns or where the
+       memory limit leaves room for nothing else.
     5. More than 600 columns, and three times as many rows (eight times where no number
        says which directions may be left out), or more than 100 columns and 16 times as
        many rows: SWG.
@@ -92,7 +96,11 @@ class Auto(Solver):
             )
         if problem.alpha == "auto" and problem.rcond is None:
             return _squared(n_cols), ("the Gram matrix resolves the ridge that leave-one-out chose")
-        return _accurate(problem)
+        accurate, squared = _accurate(problem), NormalEquations(spectrum=False)
+        least = _fits(squared, problem) and not _fits(accurate[0], problem)
+        if _ridge(problem) and (n_cols >= WIDE or least):
+            return squared, "a wide matrix and a ridge that its Gram matrix resolves"
+        return accurate
 
     def for_shape(self, shape: tuple[int, int], *, ridge: bool) -> Solver:
         """Return the solver that is tried first for rows that can be read again."""
@@ -131,9 +139,9 @@ class Auto(Solver):
             raw = solver._solve(problem)
             raw.n_passes += passes
             raw.seconds["first try"] = spent
+            who = "leave-one-out asks for" if problem.alpha == "auto" else "there is"
             reason = (
-                "leave-one-out asks for a ridge below the "
-                f"{GRAM_RESOLUTION:.0e} s1^2 that a Gram matrix resolves"
+                f"{who} a ridge below the {GRAM_RESOLUTION:.0e} s1^2 that a Gram matrix resolves"
             )
         if not (isinstance(solver, SWG) and raw.solver != "SWG"):  # which says why itself
             raw.reason = reason
