@@ -25,6 +25,7 @@ def draw(results: Results) -> None:
         "time_ratio": _time_ratio,
         "split_narrow": _split,
         "split_wide": _split,
+        "mnist": _mnist,
     }
     for name, figure in figures.items():
         numbers = [path.stat().st_mtime for path in results.folder.glob(f"{name}*.csv")]
@@ -98,6 +99,20 @@ def _split_axes(ax, rows, quantity: str) -> None:
 def _line(ax, points, label: str, **style) -> None:
     if len(points) > 1:
         ax.plot(*zip(*points, strict=True), lw=1.5, label=label, **style)
+
+
+def _mnist(results: Results, name: str) -> None:
+    rows = results.read("mnist_published") + results.read("mnist_default")
+    figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+    colours = {"LSRN": RED, "truncated SVD": GREEN, "default": BLUE}
+    for item, colour in colours.items():
+        for quantity, style in {"train_error": "--", "test_error": "-"}.items():
+            points = [(x, 100 * y) for x, y in curve(rows, item, quantity)]
+            label = f"{item}, {quantity.removesuffix('_error')}"
+            _line(ax, points, label, color=colour, ls=style, marker="o", ms=3)
+    ax.set(xscale="log", yscale="log", xlabel="neurons", ylabel="misclassified, %")
+    ax.legend(frameon=False)
+    _save(figure, results, name)
 
 
 def _save(figure, results: Results, name: str) -> None:

@@ -1,15 +1,18 @@
 """Rebuild the published least-squares study; figures and tables go to results/.
 
-    python reproduce/least_squares/run.py [--full] [--only table1 ...] [--again]
+    python reproduce/least_squares/run.py [--full] [--only table1 ...] [--again] [--images FILE]
     python reproduce/least_squares/compare.py
 
-Parts: table1 (10 runs), convergence, time_ratio, and split_narrow_a1 ... split_wide_a10
-(Split-and-Solve with M = 1000 and M = 10000 neurons, a the frequency of the target). A part
-that is finished is not run again, unless with other settings or ``--again``. About 25
-minutes on one core, less on two, and 4 GB of memory; most of it is for M = 10000, by default
-only for a = 5 and 10, few numbers of splits, and LSRN from 9 splits on. ``--full`` runs all,
-which takes about ten hours; ``--quick --output DIR`` all in a few seconds, on matrices too
-small to say anything.
+Parts: table1 (10 runs), convergence, time_ratio, split_narrow_a1 ... split_wide_a10
+(Split-and-Solve with M = 1000 and M = 10000 neurons, a the frequency of the target), and
+mnist_published and mnist_default (errors on images against neurons; ``--images`` is an npz file
+with x_train, y_train, x_test, y_test, by default they are fetched from OpenML). A part that is
+finished is not run again, unless with other settings or ``--again``. About 45 minutes on one
+core, less on two, and 4 GB of memory and of disk; most of it is for M = 10000, by default only
+for a = 5 and 10, few numbers of splits, and LSRN from 9 splits on, and for images, by default
+up to 4000 neurons as published and 8000 by our defaults. ``--full`` runs all but LSRN on images
+beyond 8000 neurons, which would take days; that takes about ten hours; ``--quick --output DIR``
+all in a few seconds, on matrices too small to say anything.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from figures import draw
+from mnist import Images, load_images, mnist
 from problem import CUTOFF, Sine, Work, default_solve, lapack, our_solvers, timed
 from records import Results, Row, as_settings
 
@@ -64,6 +69,8 @@ class Sizes:
     ratio_runs: int
     narrow: Splits
     wide: Splits
+    images_published: tuple[int, ...]
+    images_default: tuple[int, ...]
 
 
 ALL, SOME, FREQUENCIES = tuple(range(1, 21)), (1, 2, 3, 5, 9, 14, 20), (1, 2, 5, 10)
@@ -76,11 +83,15 @@ DEFAULT = Sizes(
     ratio_runs=3,
     narrow=Splits(1000, FREQUENCIES, SOME, SOME, SOME, runs=3),
     wide=Splits(10_000, (5, 10), (1, 5, 9, 20), (9,), (9, 20), runs=1),
+    images_published=(1000, 2000, 4000),
+    images_default=(1000, 2000, 4000, 8000),
 )
 FULL = replace(
     DEFAULT,
     narrow=Splits(1000, FREQUENCIES, ALL, ALL, ALL, runs=3),
     wide=Splits(10_000, FREQUENCIES, ALL, ALL, ALL, runs=1),
+    images_published=(1000, 2000, 4000, 8000),
+    images_default=(1000, 2000, 4000, 8000, 15_000, 20_000),
 )
 QUICK = Sizes(
     n_rows=300,
@@ -91,6 +102,8 @@ QUICK = Sizes(
     ratio_runs=1,
     narrow=Splits(60, FREQUENCIES, (1, 2, 9), (1, 2, 9), (1, 2, 9), runs=2),
     wide=Splits(400, (5, 10), (1, 2, 9), (9,), (9,), runs=1),
+    images_published=(50, 100),
+    images_default=(50, 100),
 )
 
 
@@ -192,7 +205,9 @@ def at_cutoff(problem: Sine, solver: Solver, cutoff: float) -> Work:
     return lambda: solver.solve(A, y, rcond=cutoff).coef
 
 
-def parts(sizes: Sizes) -> dict[str, tuple[str, Callable[[], Iterator[Row]]]]:
+def parts(
+    sizes: Sizes, images: Callable[[], Images]
+) -> dict[str, tuple[str, Callable[[], Iterator[Row]]]]:
     """Return the settings and the work of each part, by name."""
     common = {"n_rows": sizes.n_rows, "n_cols": sizes.n_cols}
     study = {
@@ -214,6 +229,14 @@ def parts(sizes: Sizes) -> dict[str, tuple[str, Callable[[], Iterator[Row]]]]:
                 as_settings(**settings),
                 lambda splits=splits, a=a: split(sizes, splits, a),
             )
+    study["mnist_published"] = (
+        as_settings(neurons=sizes.images_published),
+        lambda: mnist(images(), sizes.images_published, ()),
+    )
+    study["mnist_default"] = (
+        as_settings(neurons=sizes.images_default),
+        lambda: mnist(images(), (), sizes.images_default),
+    )
     return study
 
 
@@ -227,10 +250,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="PART")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--images", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.quick and options.output == RESULTS:
         parser.error("--quick says nothing and needs an --output of its own")
-    study = parts(QUICK if options.quick else FULL if options.full else DEFAULT)
+    images = partial(load_images, options.images, quick=options.quick)
+    study = parts(QUICK if options.quick else FULL if options.full else DEFAULT, images)
     if unknown := set(options.only) - set(study):
         parser.error(f"unknown parts {sorted(unknown)}; there are {', '.join(study)}")
     options.output.mkdir(parents=True, exist_ok=True)
