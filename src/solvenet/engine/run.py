@@ -32,6 +32,10 @@ LEAST_NUMBERS = 2**22
 LEAST_PARTS = 8
 """Fewer parts than this are one: its products have all threads of the BLAS."""
 
+SOME_PARTS, PART_WORK = 64, 2**35
+"""Beyond so many parts they grow until a Gram matrix of each is about a second of work:
+a worker waits some hundredths between two."""
+
 MANY_PARTS, MOST_PARTS = 256, 4096
 """Beyond so many parts they grow fourfold first, then as far as needed."""
 
@@ -59,7 +63,12 @@ def part_bounds(n_rows: int, n_cols: int, cuts: Array | None = None) -> Array:
     rows = max(LEAST_ROWS, ROWS_PER_COLUMN * n_cols, LEAST_NUMBERS // n_cols)
     if n_rows < LEAST_PARTS * rows:
         return np.array([0, n_rows])
-    rows = max(rows, min(n_rows // MANY_PARTS, 4 * rows), -(-n_rows // MOST_PARTS))
+    rows = max(
+        rows,
+        min(n_rows // SOME_PARTS, PART_WORK // n_cols**2),
+        min(n_rows // MANY_PARTS, 4 * rows),
+        -(-n_rows // MOST_PARTS),
+    )
     n_parts = -(-n_rows // rows)
     bounds = np.arange(n_parts + 1) * n_rows // n_parts
     if cuts is not None:
