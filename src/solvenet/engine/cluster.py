@@ -140,10 +140,13 @@ class DaskEngine(Engine):
         Otherwise, or where it was closed since, they come through the scheduler.
         """
         if self._open is None:
+            workers = self._workers()
+            if not workers:
+                return None
             self._open = False
             with suppress(OSError, ValueError, NotImplementedError):  # no network, no port
                 comm = _distributed().comm
-                address = comm.get_address_host_port(next(iter(self._known)))
+                address = comm.get_address_host_port(next(iter(workers)))
                 socket.create_connection(address, timeout=REACHED_WITHIN).close()
                 self._open = True
         return self._open or None
