@@ -63,11 +63,11 @@ class Sine:
         )
 
     @cached_property
-    def A(self) -> np.ndarray:  # noqa: N802 - the name of the literature
+    def A(self) -> np.ndarray:
         return self.layer(self.points)
 
     @cached_property
-    def A_test(self) -> np.ndarray:  # noqa: N802
+    def A_test(self) -> np.ndarray:
         return self.layer(self.test_points)
 
     @cached_property
