@@ -107,7 +107,7 @@ class ProcessEngine(_PoolEngine):
     Notes
     -----
     Every part is sent to a process: rows that are held in memory are copied, rows on disk
-    are read there. A process that dies ends the work with :class:`EngineError`; the
+    are read there. A process that dies ends the work with :class:`solvenet.errors.EngineError`; the
     cluster engine goes on.
     """
 

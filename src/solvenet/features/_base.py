@@ -60,7 +60,7 @@ class FeatureMap(ABC):
         Parameters
         ----------
         device : Device
-            A GPU, for example; see :func:`solvenet.devices.get_device`.
+            A GPU, for example; see ``solvenet.devices.get_device``.
         dtype : {"float64", "float32"}, default="float64"
             Of the features; inputs are scaled in float64 in any case.
 
