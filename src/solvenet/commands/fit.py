@@ -155,7 +155,7 @@ def fit_table(
     *Large tables.* Files that take more than 64 MB in memory (8 bytes a number, 64 a text)
     are read in parts, several times, and never held. Then a row validates if a hash of what
     it holds says so, which does not depend on the order of the rows, on files or workers;
-    equal rows are on the same side. Columns are learnt as :class:`solvenet.TableEncoder` says, and
+    equal rows are on the same side. Columns are learnt as ``TableEncoder`` says, and
     the report is made from samples of 10,000 rows, but for the score. A table that is in
     memory already is used as it is.
 
