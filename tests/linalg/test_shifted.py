@@ -106,6 +106,7 @@ def test_nothing_is_factored_twice(gram, monkeypatch):
     gram.factor(1.0)
     monkeypatch.setattr(type(gram), "_factor", None)
     assert gram.factor(1.0)
+    assert gram.factor(np.nextafter(1.0, 2.0))  # a ridge that went to a ratio and back
 
 
 def test_huge_and_tiny_numbers_neither_overflow_nor_vanish():

@@ -23,6 +23,10 @@ def _panels(n: int) -> list[slice]:
     return [slice(start, min(start + PANEL, n)) for start in range(0, n, PANEL)]
 
 
+SAME_SHIFT = 1e-12
+"""Relative difference that a ridge may have after the way to a ratio and back."""
+
+
 class ShiftedGram(ABC):
     """``G + shift I = L L'`` for one shift after the other.
 
@@ -50,7 +54,7 @@ class ShiftedGram(ABC):
 
     def factor(self, shift: float) -> bool:
         """Factor ``G + shift I``; tell whether it is positive definite to rounding."""
-        if shift != self.shift:
+        if self.shift is None or abs(shift - self.shift) > SAME_SHIFT * abs(shift):
             self.shift = shift if self._factor(shift) else None
         return self.shift is not None
 

@@ -22,7 +22,7 @@ from solvenet.linalg.regularization import (
     pick,
     pick_smallest,
 )
-from solvenet.linalg.shifted import Elsewhere, InPlace, ShiftedGram
+from solvenet.linalg.shifted import SAME_SHIFT, Elsewhere, InPlace, ShiftedGram
 from solvenet.solvers.factorization import Factorization, ProblemFacts, spectral_from_gram
 
 if TYPE_CHECKING:
@@ -34,16 +34,14 @@ SCOUT_COLUMNS = 400
 COARSER = 4
 """Of more columns than so many times that, the search runs on every fourth one first."""
 
-SAME_RIDGE = 1e-12
-"""Relative difference that a ridge has after the way to alpha and back."""
-
 _NO_RIDGE = (
     "The Gram matrix is not positive definite to rounding at any ridge that was tried. Use QR "
     "or SVD."
 )
 
-PANEL_NUMBERS = 2**21
-"""Numbers of the rows whose leverages are computed at a time."""
+PANEL_NUMBERS, PANEL_SHARE = 2**23, 32
+"""Leverages are computed for so many numbers at a time, but no more than this part of the Gram
+matrix; for few rows triangles are solved at half the speed."""
 
 REMEMBERED_SHARE = 0.02
 """Solutions of a search are kept up to this share of the memory of the Gram matrix."""
@@ -85,7 +83,7 @@ class CholeskyFactorization(Factorization):
     def coef(self, ratio: float) -> Array:
         """Return the solution, shape (n_cols, n_targets)."""
         for known, W in self._solutions.items():
-            if abs(known - ratio) <= SAME_RIDGE * ratio:
+            if abs(known - ratio) <= SAME_SHIFT * ratio:
                 return W
         W = self._solutions[ratio] = self._factored(ratio).solve(self.cross)
         while len(self._solutions) > max(1, REMEMBERED_SHARE * len(W) / W.shape[1]):
@@ -122,7 +120,8 @@ class CholeskyFactorization(Factorization):
         return of
 
     def _parts(self, n_rows: int) -> Iterator[slice]:
-        step = max(64, PANEL_NUMBERS // len(self.gram))
+        n_cols = len(self.gram)
+        step = max(64, min(PANEL_NUMBERS // n_cols, n_cols // PANEL_SHARE))
         for start in range(0, n_rows, step):
             yield slice(start, start + step)
 
