@@ -1,0 +1,19 @@
+"""Figures of a fit: a result in, matplotlib Axes out. matplotlib loads on first use."""
+
+from solvenet.plots.predictions import (
+    plot_calibration,
+    plot_confusion,
+    plot_coverage,
+    plot_predictions,
+)
+from solvenet.plots.solves import plot_convergence, plot_selection, plot_spectrum
+
+__all__ = [
+    "plot_calibration",
+    "plot_confusion",
+    "plot_convergence",
+    "plot_coverage",
+    "plot_predictions",
+    "plot_selection",
+    "plot_spectrum",
+]
