@@ -1,6 +1,8 @@
-"""What the numbers of a fit say: scores with their uncertainty, and advice in words."""
+"""What a network can represent, and what the numbers of a fit say."""
 
 from solvenet.analysis.advice import Finding, FitNumbers, advise, enough_units
+from solvenet.analysis.biases import adaptive_biases, random_biases, uniform_biases
+from solvenet.analysis.kernels import relu_gram
 from solvenet.analysis.scores import (
     Score,
     accuracy,
@@ -16,6 +18,7 @@ __all__ = [
     "FitNumbers",
     "Score",
     "accuracy",
+    "adaptive_biases",
     "advise",
     "calibration_gap",
     "calibration_noise",
@@ -24,4 +27,7 @@ __all__ = [
     "enough_units",
     "flat_share",
     "r_squared",
+    "random_biases",
+    "relu_gram",
+    "uniform_biases",
 ]
