@@ -1,4 +1,4 @@
-"""The published study is rebuilt by one command, and its verdicts are computed."""
+"""The published studies are rebuilt by one command each, and their verdicts are computed."""
 
 import csv
 import subprocess
@@ -10,23 +10,34 @@ from types import ModuleType
 
 import pytest
 
-STUDY = Path(__file__).parents[1] / "reproduce" / "least_squares"
+STUDIES = Path(__file__).parents[1] / "reproduce"
+STUDY, REPRESENTATION = STUDIES / "least_squares", STUDIES / "representation"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("results")
-    command = [sys.executable, STUDY / "run.py", "--quick", "--output", folder]
+def quick_run(study: Path, folder: Path) -> Path:
+    command = [sys.executable, study / "run.py", "--quick", "--output", folder]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return quick_run(STUDY, tmp_path_factory.mktemp("results"))
+
+
+def scripts_of(study: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Return a function that imports a script as it imports its neighbours."""
+    monkeypatch.syspath_prepend(study)
+    # Both studies have a run.py and a compare.py.
+    for name in [path.stem for folder in STUDIES.iterdir() for path in folder.glob("*.py")]:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return import_module
+
+
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Return a function that imports a script as it imports its neighbours."""
-    monkeypatch.syspath_prepend(STUDY)
-    return import_module
+    return scripts_of(STUDY, monkeypatch)
 
 
 @pytest.fixture
@@ -34,9 +45,13 @@ def study(script) -> ModuleType:
     return script("compare")
 
 
-def published() -> list[dict[str, str]]:
-    with (STUDY / "published.csv").open(newline="") as file:
+def table(study: Path, name: str) -> list[dict[str, str]]:
+    with (study / name).open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def published() -> list[dict[str, str]]:
+    return table(STUDY, "published.csv")
 
 
 def test_every_part_leaves_numbers_where_they_are_from_and_figures(folder):
@@ -81,7 +96,7 @@ def test_every_published_number_has_ours_beside_it_and_a_verdict(folder, study, 
 def test_a_part_that_was_not_run_is_a_difference(study, tmp_path):
     lines = study.compare(study.Results(tmp_path), published(), [])
     assert {line.verdict for line in lines} == {"not run"}
-    assert len(study.failed(lines)) == len(lines)
+    assert len(study.verdicts.failed(lines)) == len(lines)
 
 
 @pytest.mark.parametrize(
@@ -106,11 +121,18 @@ def test_a_part_that_was_not_run_is_a_difference(study, tmp_path):
         ("<~0.02", 0.041, False),
         (">1", float("nan"), False),
         ("1.0", float("nan"), False),
+        ("=24", 24.4, True),
+        ("=24", 24.6, False),
+        ("=0.09", 0.0851, True),
+        ("=0.09", 0.0951, False),
+        ("=24", float("nan"), False),
     ],
 )
 def test_verdicts_can_fail(study, value, ours, agrees):
-    assert (study.verdict(value, ours) == "agrees") == agrees
-    assert study.verdict(value, ours).startswith(("agrees", "differs"))
+    verdict = study.verdicts.verdict(value, ours, within=1.5)
+    assert (verdict == "agrees") == agrees
+    assert verdict.startswith(("agrees", "differs"))
+    assert study.verdicts.verdict(value, None, within=1.5) == "not run"
 
 
 def test_altered_numbers_change_the_verdict_and_a_reason_explains_it(study, folder, tmp_path):
@@ -126,7 +148,7 @@ def test_altered_numbers_change_the_verdict_and_a_reason_explains_it(study, fold
         ]  # fmt: skip
         (tmp_path / "table1.csv").write_text("\n".join(altered))
         lines = study.compare(study.Results(tmp_path), [unit, row], explained)
-        return lines[1].verdict, lines[1].reason, len(study.failed(lines))
+        return lines[1].verdict, lines[1].reason, len(study.verdicts.failed(lines))
 
     reason = {key: row[key] for key in ("table", "item", "quantity")} | {"reason": "the moon"}
     assert verdict("1.2e-7", []) == ("agrees", "", 0)
@@ -135,9 +157,35 @@ def test_altered_numbers_change_the_verdict_and_a_reason_explains_it(study, fold
     assert verdict("1.2e-7", [reason]) == ("agrees", "", 0)
 
 
-def test_reasons_are_for_published_numbers_only():
-    with (STUDY / "explained.csv").open(newline="") as file:
-        explained = list(csv.DictReader(file))
-    known = {(row["table"], row["item"], row["quantity"]) for row in published()}
+@pytest.mark.parametrize("study", [STUDY, REPRESENTATION], ids=lambda path: path.name)
+def test_reasons_are_for_published_numbers_only(study):
+    known = {(row["table"], row["item"], row["quantity"]) for row in table(study, "published.csv")}
+    explained = table(study, "explained.csv")
     assert {(row["table"], row["item"], row["quantity"]) for row in explained} <= known
     assert all(len(row["reason"]) > 20 for row in explained)
+
+
+@pytest.fixture(scope="module")
+def representation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return quick_run(REPRESENTATION, tmp_path_factory.mktemp("representation"))
+
+
+def test_every_part_of_representation_leaves_numbers_and_a_figure(representation, monkeypatch):
+    script = scripts_of(REPRESENTATION, monkeypatch)
+    names = {path.name for path in representation.iterdir()}
+    assert {f"{part}.csv" for part in [*script("run").PARTS, "provenance"]} <= names
+    assert {f"{figure}.svg" for figure in script("figures").FIGURES} <= names
+
+
+def test_every_published_number_of_representation_has_a_verdict(representation, monkeypatch):
+    compare = scripts_of(REPRESENTATION, monkeypatch)("compare")
+    lines = compare.comparison(compare.Results(representation))
+    assert len(lines) == len(table(REPRESENTATION, "published.csv"))
+    assert all(line.verdict.startswith(("agrees", "differs", "explained")) for line in lines)
+
+
+def test_the_results_of_representation_agree_or_are_explained(monkeypatch, capsys):
+    compare = scripts_of(REPRESENTATION, monkeypatch)("compare")
+    with pytest.raises(SystemExit, match="False"):
+        compare.main([])
+    assert "; 0 differ or were not run" in capsys.readouterr().out

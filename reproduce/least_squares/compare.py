@@ -16,15 +16,19 @@ Exits with 1 if anything differs, or was not run, without a reason in ``explaine
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from records import Results, Row, curve, median, read_table
+from common import verdicts
+from common.records import Results, Row, curve, median
+from common.verdicts import Comparison, conclude, show, tables
 from scipy.stats import spearmanr
 
 HERE = Path(__file__).parent
-WITHIN, NEARLY = 1.5, 2.0
+WITHIN = 1.5
 SAME_AS = {"SVD": "gelsd", "QR": "gelsy", "LSRN": "LSRN"}  # what the published names stand for
 ADDED = {
     "direct SVD": "direct SVD",
@@ -34,39 +38,6 @@ ADDED = {
     "sorted deflated": "best deflated",
     "automatic cutoff": "automatic cutoff",
 }
-
-
-class Comparison(NamedTuple):
-    """One line of the table."""
-
-    table: str
-    item: str
-    quantity: str
-    published: str
-    ours: float | None
-    ratio: float | None
-    verdict: str
-    reason: str = ""
-
-
-def verdict(published: str, ours: float | None) -> str:
-    """Judge our number by a published number or relation."""
-    if ours is None:
-        return "not run"
-    if not published:
-        return "no number published"
-    relation, number = published[0], float(published.lstrip("<>~"))
-    if relation == "<" and published[1] == "~":
-        number = NEARLY * float(published[2:])
-        return "agrees" if ours < number else f"differs: {ours / number * NEARLY:.2f} times more"
-    if relation in "<>":
-        holds = ours < number if relation == "<" else ours > number
-        return "agrees" if holds else f"differs: {ours:.3g} is not {published}"
-    allowed = NEARLY if relation == "~" else WITHIN
-    factor = ours / number
-    if 1 / allowed <= factor <= allowed:
-        return "agrees"
-    return f"differs: {max(factor, 1 / factor):.2f} times {'more' if factor > 1 else 'less'}"
 
 
 def measured(results: Results, table: str, item: str, quantity: str) -> float | None:
@@ -146,24 +117,15 @@ def _of_inner_solvers(results: Results) -> float | None:
 def compare(
     results: Results, published: list[dict[str, str]], explained: list[dict[str, str]]
 ) -> list[Comparison]:
-    """Return a line for each published number; known differences carry their reason."""
-    reasons = {(r["table"], r["item"], r["quantity"]): r["reason"] for r in explained}
+    """Return a line for each published number; times are multiples of that of the SVD."""
     svd_seconds = _svd_seconds(published)
-    lines = []
-    for row in published:
-        key, value = (row["table"], row["item"], row["quantity"]), row["value"]
-        if row["quantity"] == "seconds":
-            value = f"{float(value) / svd_seconds:.3g}"
-        ours = measured(results, *key)
-        text = verdict(value, ours)
-        reason = reasons.get(key, "") if text.startswith(("differs", "not run")) else ""
-        if reason:
-            text = f"explained, {text.removeprefix('differs: ')}"
-        number = value.lstrip("~")
-        plain = ours is not None and number and number[0] not in "<>"
-        ratio = ours / float(number) if plain else None
-        lines.append(Comparison(*key, value, ours, ratio, text, reason))
-    return lines
+    published = [
+        row | {"value": f"{float(row['value']) / svd_seconds:.3g}"}
+        if row["quantity"] == "seconds"
+        else row
+        for row in published
+    ]
+    return verdicts.compare(results, published, explained, within=WITHIN, measured=measured)
 
 
 def _svd_seconds(published: list[dict[str, str]]) -> float:
@@ -172,25 +134,6 @@ def _svd_seconds(published: list[dict[str, str]]) -> float:
         for row in published
         if (row["table"], row["item"], row["quantity"]) == ("table1", "SVD", "seconds")
     )
-
-
-def failed(lines: list[Comparison]) -> list[Comparison]:
-    """Return the lines that differ, or were not run, without a reason."""
-    return [line for line in lines if line.verdict.startswith(("differs", "not run"))]
-
-
-def show(lines: list[Comparison]) -> None:
-    print("| table | item | quantity | published | ours | ratio | verdict |")
-    print("|---|---|---|---|---|---|---|")
-    reasons = list(dict.fromkeys(line.reason for line in lines if line.reason))
-    for line in lines:
-        ours = "" if line.ours is None else f"{line.ours:.3g}"
-        ratio = "" if line.ratio is None else f"{line.ratio:.2f}"
-        note = f" [{reasons.index(line.reason) + 1}]" if line.reason else ""
-        cells = (*line[:4], ours, ratio, line.verdict + note)
-        print("| " + " | ".join(cells) + " |")
-    for number, reason in enumerate(reasons, 1):
-        print(f"\n[{number}] {reason}")
 
 
 def show_added(results: Results) -> None:
@@ -246,13 +189,11 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--results", type=Path, default=HERE / "results")
     results = Results(parser.parse_args(arguments).results)
-    lines = compare(results, read_table(HERE / "published.csv"), read_table(HERE / "explained.csv"))
+    lines = compare(results, *tables(HERE))
     show(lines)
     show_added(results)
     show_images(results)
-    wrong = failed(lines)
-    print(f"\n{len(lines)} published numbers; {len(wrong)} differ or were not run, unexplained")
-    raise SystemExit(bool(wrong))
+    conclude(lines)
 
 
 if __name__ == "__main__":

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
-
-mpl.use("Agg")
+from functools import partial
 
 import matplotlib.pyplot as plt
-from records import Results, curve, write_whole
+from common.drawing import BLACK, BLUE, GREEN, ORANGE, RED
+from common.records import Results, curve
 
-# Okabe and Ito's colours, told apart by colour-blind readers.
-BLACK, ORANGE, SKY, GREEN, BLUE, RED, PINK = (
-    *("#000000", "#E69F00", "#56B4E9", "#009E73"),
-    *("#0072B2", "#D55E00", "#CC79A7"),
-)
 ORDERS = {"sorted": BLUE, "ordered": ORANGE, "random": RED}
 INNER = {"SVD": "-", "LSRN": "--", "SWG": ":"}
 
 
-def draw(results: Results) -> None:
-    """Draw every figure that is missing or older than its numbers."""
-    figures = {
-        "convergence": _convergence,
-        "time_ratio": _time_ratio,
-        "split_narrow": _split,
-        "split_wide": _split,
-        "mnist": _mnist,
-    }
-    for name, figure in figures.items():
-        numbers = [path.stat().st_mtime for path in results.folder.glob(f"{name}*.csv")]
-        drawn = results.folder / f"{name}.png"
-        if numbers and not (drawn.exists() and drawn.stat().st_mtime >= max(numbers)):
-            figure(results, name)
-
-
-def _convergence(results: Results, name: str) -> None:
-    rows = results.read(name)
+def _convergence(results: Results):
+    rows = results.read("convergence")
     figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
     for item, colour in {"LSQR": ORANGE, "LSRN": BLUE}.items():
         x, y = zip(*curve(rows, item, "residual_norm"), strict=True)
@@ -46,11 +24,11 @@ def _convergence(results: Results, name: str) -> None:
     ax.set(xscale="symlog", yscale="log", xlabel="iteration", ylabel="residual norm")
     ax.set_xlim(left=0)
     ax.legend(frameon=False)
-    _save(figure, results, name)
+    return figure
 
 
-def _time_ratio(results: Results, name: str) -> None:
-    rows = results.read(name)
+def _time_ratio(results: Results):
+    rows = results.read("time_ratio")
     figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
     reference = dict(curve(rows, "gelsd", "seconds"))
     for item, colour in {"LSRN": RED, "SVD": GREEN, "SWG": BLUE, "default": ORANGE}.items():
@@ -59,10 +37,10 @@ def _time_ratio(results: Results, name: str) -> None:
     ax.axhline(1.0, color=BLACK, lw=1, ls="--", label="SVD by LAPACK's gelsd")
     ax.set(xscale="log", yscale="log", xlabel="N / M", ylabel="seconds / seconds of gelsd")
     ax.legend(frameon=False)
-    _save(figure, results, name)
+    return figure
 
 
-def _split(results: Results, name: str) -> None:
+def _split(results: Results, name: str):
     parts = {a: results.read(f"{name}_a{a}") for a in (1, 2, 5, 10)}
     # Not all solvers ran on all samples: lines are compared on the first.
     parts = {a: [row for row in rows if row.seed == 0] for a, rows in parts.items() if rows}
@@ -79,7 +57,7 @@ def _split(results: Results, name: str) -> None:
     for ax, label in zip(axes[:, 0], labels.values(), strict=True):
         ax.set_ylabel(label)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
-    _save(figure, results, name)
+    return figure
 
 
 def _split_axes(ax, rows, quantity: str) -> None:
@@ -101,7 +79,7 @@ def _line(ax, points, label: str, **style) -> None:
         ax.plot(*zip(*points, strict=True), lw=1.5, label=label, **style)
 
 
-def _mnist(results: Results, name: str) -> None:
+def _mnist(results: Results):
     rows = results.read("mnist_published") + results.read("mnist_default")
     figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
     colours = {"LSRN": RED, "truncated SVD": GREEN, "default": BLUE}
@@ -112,9 +90,13 @@ def _mnist(results: Results, name: str) -> None:
             _line(ax, points, label, color=colour, ls=style, marker="o", ms=3)
     ax.set(xscale="log", yscale="log", xlabel="neurons", ylabel="misclassified, %")
     ax.legend(frameon=False)
-    _save(figure, results, name)
+    return figure
 
 
-def _save(figure, results: Results, name: str) -> None:
-    write_whole(results.folder / f"{name}.png", lambda path: figure.savefig(path, dpi=90))
-    plt.close(figure)
+FIGURES = {
+    "convergence": _convergence,
+    "time_ratio": _time_ratio,
+    "split_narrow": partial(_split, name="split_narrow"),
+    "split_wide": partial(_split, name="split_wide"),
+    "mnist": _mnist,
+}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from records import Row
+from common.records import Row
 
 from solvenet import LSRN, SWIM, NormalEquations, SampledNetworkClassifier
 from solvenet.features import get_activation

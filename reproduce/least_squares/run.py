@@ -17,19 +17,22 @@ all in a few seconds, on matrices too small to say anything.
 
 from __future__ import annotations
 
-import argparse
-import time
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
-from figures import draw
+from common.drawing import draw
+from common.records import Row, as_settings
+from common.running import make_parser, parse, run_parts
+from figures import FIGURES
 from mnist import Images, load_images, mnist
 from problem import CUTOFF, Sine, Work, default_solve, lapack, our_solvers, timed
-from records import Results, Row, as_settings
 
 from solvenet import LSQR, LSRN, SVD, SWG, DeflatedSplit, SplitAndSolve
 from solvenet.errors import IllConditionedWarning
@@ -241,40 +244,15 @@ def parts(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    size = parser.add_mutually_exclusive_group()
-    size.add_argument("--quick", action="store_true")
-    size.add_argument("--full", action="store_true")
-    parser.add_argument("--only", nargs="+", default=[], metavar="PART")
-    parser.add_argument("--again", action="store_true")
-    parser.add_argument("--output", type=Path, default=RESULTS)
+    parser = make_parser(__doc__, RESULTS, "quick", "full")
     parser.add_argument("--images", type=Path, metavar="FILE")
-    options = parser.parse_args(arguments)
-    if options.quick and options.output == RESULTS:
-        parser.error("--quick says nothing and needs an --output of its own")
-    images = partial(load_images, options.images, quick=options.quick)
-    study = parts(QUICK if options.quick else FULL if options.full else DEFAULT, images)
-    if unknown := set(options.only) - set(study):
-        parser.error(f"unknown parts {sorted(unknown)}; there are {', '.join(study)}")
-    options.output.mkdir(parents=True, exist_ok=True)
-    results = Results(options.output)
+    options = parse(parser, arguments)
+    images = partial(load_images, options.images, quick=options.size == "quick")
+    study = parts({"quick": QUICK, "full": FULL}.get(options.size, DEFAULT), images)
     # One sweep says that it is not the solution of all columns, LSRN that it may not be
     # accurate: that is what is shown here.
     warnings.simplefilter("ignore", IllConditionedWarning)
-    for name, (settings, work) in study.items():
-        if options.only and name not in options.only:
-            continue
-        if results.finished(name, settings) and not options.again:
-            print(f"{name}: finished before", flush=True)
-            continue
-        start = time.perf_counter()
-        rows = list(work())
-        seconds = time.perf_counter() - start
-        results.write(name, rows, settings, seconds)
-        print(f"{name}: {len(rows)} numbers, {seconds:.0f} s", flush=True)
-    draw(results)
+    draw(run_parts(study, parser, options), FIGURES, suffix=".png")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What the rebuilt studies share: results as files, verdicts, running parts, drawing."""
