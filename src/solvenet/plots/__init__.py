@@ -1,5 +1,6 @@
 """Figures of a fit: a result in, matplotlib Axes out. matplotlib loads on first use."""
 
+from solvenet.plots.dynamics import plot_half_times, plot_residual_modes
 from solvenet.plots.predictions import (
     plot_calibration,
     plot_confusion,
@@ -13,7 +14,9 @@ __all__ = [
     "plot_confusion",
     "plot_convergence",
     "plot_coverage",
+    "plot_half_times",
     "plot_predictions",
+    "plot_residual_modes",
     "plot_selection",
     "plot_spectrum",
 ]
