@@ -1,5 +1,12 @@
 """Networks whose weights are only rearranged."""
 
+from solvenet.permutation.export import (
+    StorageSize,
+    StoredPermutation,
+    load_permutation,
+    save_permutation,
+    storage_size,
+)
 from solvenet.permutation.multisets import (
     INITIALISATIONS,
     centred,
@@ -13,7 +20,10 @@ from solvenet.permutation.multisets import (
     uniform,
     xavier_uniform,
 )
+from solvenet.permutation.ordering import cycles_of, levels_of, rank_of, swaps_of
 from solvenet.permutation.problem import PermutationProblem, PermutationResult, permutation_of
+from solvenet.permutation.recipe import MultisetRecipe, multiset_digest
+from solvenet.permutation.routing import RoutingNetwork, SwitchStage, routing_network
 from solvenet.permutation.searching import solve_permutation
 from solvenet.permutation.units import (
     directed_units,
@@ -27,25 +37,39 @@ from solvenet.permutation.units import (
 
 __all__ = [
     "INITIALISATIONS",
+    "MultisetRecipe",
     "PermutationProblem",
     "PermutationResult",
+    "RoutingNetwork",
+    "StorageSize",
+    "StoredPermutation",
+    "SwitchStage",
     "centred",
+    "cycles_of",
     "directed_units",
     "equidistant",
     "few_levels",
     "he_normal",
     "knots_of",
+    "levels_of",
+    "load_permutation",
     "mirrored",
+    "multiset_digest",
     "pairwise",
     "permutation_of",
     "published_directions",
     "published_initialisation",
     "published_units",
     "random_units",
+    "rank_of",
     "relu_pairs",
+    "routing_network",
     "sampled_units",
+    "save_permutation",
     "solve_permutation",
     "sparse",
+    "storage_size",
+    "swaps_of",
     "uniform",
     "xavier_uniform",
 ]

@@ -5,7 +5,18 @@ from typing import Any
 
 from solvenet._validation import import_optional
 
-_WHERE = {"TorchNetwork": "convert", "to_torch": "convert"}
+_WHERE = {
+    "LaPerm": "laperm",
+    "LaPermRun": "laperm",
+    "PermutedConv2d": "permuted",
+    "PermutedLinear": "permuted",
+    "RankMatch": "permuted",
+    "TorchNetwork": "convert",
+    "train_laperm": "laperm",
+    "permute_": "permuted",
+    "permuted_layers": "permuted",
+    "to_torch": "convert",
+}
 
 __all__ = sorted(_WHERE)
 
