@@ -10,12 +10,11 @@ import solvenet
 from solvenet.errors import MissingExtraError
 
 MODULES = sorted(m.name for m in pkgutil.walk_packages(solvenet.__path__, "solvenet."))
-NEEDS_TORCH = ("solvenet.torchnets.convert",)
 
 
 @pytest.mark.parametrize("name", [m for m in MODULES if not m.endswith("__main__")])
 def test_examples(name):
-    if name in NEEDS_TORCH:
+    if name.startswith("solvenet.torchnets."):
         pytest.importorskip("torch", reason="torch is an optional extra")
     try:
         module = importlib.import_module(name)

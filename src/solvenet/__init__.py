@@ -33,6 +33,8 @@ _HOMES = {
     "sources": ["open_source", "open_table"],
     "features": ["SWIM", "Activation", "FourierFeatures", "GivenFeatures", "RandomFeatures"],
     "estimators": [
+        "PermutationNetworkClassifier",
+        "PermutationNetworkRegressor",
         "SampledFeatures",
         "SampledNetworkClassifier",
         "SampledNetworkRegressor",

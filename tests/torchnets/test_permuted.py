@@ -131,8 +131,12 @@ def test_back_to_the_initial_values_in_one_shot():
             parameter.add_(0.1 * torch.randn(parameter.shape))
     trained = copy.deepcopy(net.state_dict())
     permute_(net, scope="row", values=initial)
-    assert torch.equal(sorted_values(net[0].weight, "row"), sorted_values(initial["0.weight"], "row"))
-    assert (net[0].weight - trained["0.weight"]).norm() < 0.2 * trained["0.weight"].norm()
+    assert torch.equal(
+        sorted_values(net[0].weight, "row"), sorted_values(initial["0.weight"], "row")
+    )
+    # No arrangement is nearer to the trained weights, the initial one least of all.
+    moved, start = net[0].weight - trained["0.weight"], initial["0.weight"] - trained["0.weight"]
+    assert 0 < moved.norm() < start.norm()
     assert torch.equal(net[0].bias, trained["0.bias"])
 
 
@@ -174,8 +178,8 @@ def test_copies_are_independent():
 def test_double_precision():
     layer = PermutedLinear(8, 3, values=MultisetRecipe("uniform"), dtype=torch.float64)
     drawn = MultisetRecipe("uniform").draw(24)
-    gain = layer.parametrizations.weight[0].gain
-    assert np.array_equal(sorted_values(layer.weight)[0].numpy(), (gain * drawn).numpy())
+    gain = layer.parametrizations.weight[0].gain.item()
+    assert np.array_equal(sorted_values(layer.weight)[0].numpy(), gain * drawn)
 
 
 # -- saving --------------------------------------------------------------------------------

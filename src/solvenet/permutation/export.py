@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 FORMAT = "solvenet permutation 1"
-_RANK_WORK = 2e8
-"""Places times bits up to which a row is stored as one number: about a second to read."""
+_RANK_WORK = 1e9
+"""Places times bits up to which a row is stored as one number, read in about a second."""
+
+_BROKEN = (safetensors.SafetensorError, AttributeError, KeyError, OSError, TypeError, ValueError)
 
 Values = Mapping[str, Any]
 
@@ -264,7 +266,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
                 recipe, _, _ = layer["recipe"], layer["shape"], layer["sha256"]
                 layer["recipe"] = recipe and MultisetRecipe(**recipe)
             _ = document["info"]
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, OSError) as error:
+    except _BROKEN as error:
         msg = f"{path} is damaged, or no permutation file of this version ({error})."
         raise ModelFileError(msg) from error
     return document, codes
@@ -350,4 +352,5 @@ def _decoded(multisets: Array, code: bytes) -> Array:
 
 def _unpacked(part: bytes, n: int, width: int) -> Array:
     bits = np.unpackbits(np.frombuffer(part, dtype=np.uint8), count=n * width).reshape(n, width)
-    return (bits.astype(np.int64) << np.arange(width)).sum(axis=1)
+    levels: Array = (bits.astype(np.int64) << np.arange(width)).sum(axis=1)
+    return levels

@@ -128,7 +128,7 @@ def rank_of(levels: Any) -> int:
     Notes
     -----
     *Cost.* About n log2 L steps, then products of whole numbers with up to n log2 n bits in
-    a tree: half a second for n = 100,000.
+    a tree: about a second for n = 100,000.
 
     Examples
     --------
@@ -157,8 +157,8 @@ def rank_of(levels: Any) -> int:
         pairs = zip(factors[::2], factors[1::2], strict=False)
         joined = [(b * k + s * c, s * t, n * k) for (b, s, n), (c, t, k) in pairs]
         factors = joined + factors[len(factors) - len(factors) % 2 :]
-    ((total, repetitions, _),) = factors
-    return total // repetitions
+    total, repetitions, _ = factors[0]
+    return int(total // repetitions)
 
 
 def levels_of(rank: Any, counts: Any) -> Array:
@@ -183,8 +183,8 @@ def levels_of(rank: Any, counts: Any) -> Array:
 
     Notes
     -----
-    *Cost.* n steps on whole numbers of as many bits as the rank has: half a second for a
-    permutation of 10,000, or 60,000 places of two levels.
+    *Cost.* n steps on whole numbers of as many bits as the rank has: about a second for a
+    permutation of 10,000, or 30,000 places of two levels.
 
     Examples
     --------
@@ -244,7 +244,7 @@ class _Counts:
             i += i & -i
 
     def holding(self, index: int) -> tuple[int, int]:
-        """Return the level of the value at `index` of those left, sorted, and how many are below."""
+        """Return the level of the value at `index` of those left, and how many are lower."""
         level, below, step = 0, 0, self._top
         while step:
             if level + step < len(self._tree) and below + self._tree[level + step] <= index:

@@ -130,9 +130,7 @@ def multiset_digest(values: Any) -> str:
     """
     given = np.array(values, dtype=np.float64)
     if given.ndim not in (1, 2) or given.size == 0:
-        msg = (
-            f"Values of shape {given.shape} were given; (n_values,) or (n_rows, n_values), please."
-        )
+        msg = f"Values of shape {given.shape}: (n_values,) or (n_rows, n_values) is wanted."
         raise InvalidDataError(msg)
     check_finite("values", given)
     given += 0.0  # there is one zero

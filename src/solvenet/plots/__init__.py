@@ -1,6 +1,13 @@
 """Figures of a fit: a result in, matplotlib Axes out. matplotlib loads on first use."""
 
 from solvenet.plots.dynamics import plot_half_times, plot_residual_modes
+from solvenet.plots.permutation import (
+    plot_approximation,
+    plot_kinks,
+    plot_movement,
+    plot_permutation,
+    plot_rate,
+)
 from solvenet.plots.predictions import (
     plot_calibration,
     plot_confusion,
@@ -10,12 +17,17 @@ from solvenet.plots.predictions import (
 from solvenet.plots.solves import plot_convergence, plot_selection, plot_spectrum
 
 __all__ = [
+    "plot_approximation",
     "plot_calibration",
     "plot_confusion",
     "plot_convergence",
     "plot_coverage",
     "plot_half_times",
+    "plot_kinks",
+    "plot_movement",
+    "plot_permutation",
     "plot_predictions",
+    "plot_rate",
     "plot_residual_modes",
     "plot_selection",
     "plot_spectrum",

@@ -275,7 +275,8 @@ class _Networks:
         total = torch.zeros(len(y), dtype=y.dtype)
         for xs, ys in zip(X.split(batch, dim=1), y.split(batch, dim=1), strict=True):
             self._step(xs, ys, rate, total)
-        return (total / y.shape[1]).double().numpy()
+        losses: Array = (total / y.shape[1]).double().numpy()
+        return losses
 
     def _step(self, x: Any, y: Any, rate: float, total: Any) -> None:
         gradient, n = self.gradient, self.n_units

@@ -340,11 +340,11 @@ class _StraightThrough(torch.autograd.Function):
     """Rank matching forwards, the identity backwards."""
 
     @staticmethod
-    def forward(ctx: Any, latent: Any, values: Any) -> Any:
+    def forward(ctx: Any, latent: Any, values: Any) -> Any:  # noqa: ARG004 (as torch calls it)
         return rank_matched(latent, values)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Any) -> Any:
+    def backward(ctx: Any, gradient: Any) -> Any:  # noqa: ARG004
         return gradient, None
 
 
