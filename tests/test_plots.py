@@ -12,7 +12,15 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 from solvenet import LSQR, QR, NormalEquations, plots
-from solvenet.errors import InvalidDataError
+from solvenet.analysis import (
+    ball_spectrum,
+    project,
+    relu_modes,
+    relu_spectrum,
+    uniform_biases,
+    unit_spectrum,
+)
+from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.linalg.regularization import SelectionCurve
 from solvenet.solvers import History
 
@@ -192,3 +200,50 @@ def test_import_loads_no_figures_and_no_command_line(modules, heavy):
     code = f"import sys, {modules}; print(*set({heavy.split()}) & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_eigenvalues_show_slopes_and_counts():
+    line, disk = relu_spectrum(60), ball_spectrum(2, degree=40)
+    ax = plots.plot_eigenvalues({"d = 1": line, "d = 2": disk}, fit=(10, 60), thresholds=(1e-4,))
+    shown = [drawn for drawn in ax.lines if drawn.get_marker() == "."]
+    np.testing.assert_allclose(shown[0].get_ydata(), line.eigenvalues / line.eigenvalues[0])
+    assert len(shown[1].get_ydata()) == disk.n_modes
+    slopes = [f"d = {d}, slope {s.slope(10, 60):.2f}" for d, s in ((1, line), (2, disk))]
+    assert legend(ax) == [*slopes, "1e-04: 6 modes"]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    fitted = next(drawn for drawn in ax.lines if drawn.get_linestyle() == "--")
+    (x0, x1), (y0, y1) = fitted.get_xdata(), fitted.get_ydata()
+    assert np.log(y1 / y0) / np.log(x1 / x0) == pytest.approx(line.slope(10, 60))
+
+
+def test_eigenvalues_leave_out_what_is_lost():
+    spectrum = unit_spectrum(uniform_biases(40))
+    ax = plots.plot_eigenvalues(spectrum, thresholds=(1e-40,))
+    assert len(ax.lines[0].get_ydata()) == 39
+    assert legend(ax) == ["1e-40"]
+    assert plots.plot_eigenvalues(relu_spectrum(5)).get_legend() is None
+
+
+def test_modes_are_drawn_by_number():
+    modes = relu_modes(4)
+    ax = plots.plot_modes(modes, which=(1, 3, 9))
+    assert legend(ax) == ["k = 1", "k = 3"]
+    x, y = ax.lines[1].get_data()
+    np.testing.assert_array_equal(y, modes(x)[:, 2])
+    with pytest.raises(InvalidSettingError, match="numbers from 1 to 4"):
+        plots.plot_modes(modes, which=(5, 6))
+
+
+def test_projection_shows_errors_and_what_tolerances_take():
+    projection = project(lambda x: np.cos(6 * np.pi * x), relu_modes(30))
+    ax = plots.plot_projection({"cos": projection}, tolerances=(0.1, 1e-9))
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), projection.relative_errors)
+    needed = projection.needed(0.1)
+    assert legend(ax) == ["cos", f"0.1: {needed} modes", "1e-09: more than 30 modes"]
+
+
+@pytest.mark.parametrize("draw", [plots.plot_eigenvalues, plots.plot_projection])
+@pytest.mark.parametrize("things", [{}, {"a": 3}, [1.0]])
+def test_what_is_neither_spectrum_nor_projection_is_refused(draw, things):
+    with pytest.raises(InvalidDataError, match="is wanted"):
+        draw(things)

@@ -1,6 +1,8 @@
 """What a network can represent, and what the numbers of a fit say."""
 
 from solvenet.analysis.advice import Finding, FitNumbers, advise, enough_units
+from solvenet.analysis.ball import ball_spectrum, weyl_count
+from solvenet.analysis.beam import relu_spectrum
 from solvenet.analysis.biases import adaptive_biases, random_biases, uniform_biases
 from solvenet.analysis.descent import (
     Ending,
@@ -20,7 +22,24 @@ from solvenet.analysis.laws import (
     lazy_limit,
 )
 from solvenet.analysis.linear_flow import LinearFlow
+from solvenet.analysis.modes import (
+    Modes,
+    Projection,
+    modes_needed,
+    project,
+    relu_modes,
+    unit_modes,
+)
 from solvenet.analysis.nonlinear import ReLUProblem
+from solvenet.analysis.precision import (
+    PRECISIONS,
+    CapturedModes,
+    captured_modes,
+    low_pass,
+    machine_epsilon,
+    precision_error,
+    width_error,
+)
 from solvenet.analysis.problems import (
     Problem,
     QuadratureProblem,
@@ -37,34 +56,43 @@ from solvenet.analysis.scores import (
     flat_share,
     r_squared,
 )
-from solvenet.analysis.spectra import captured_rank, cutoff_level
+from solvenet.analysis.spectra import Spectrum, captured_rank, cutoff_level, feature_spectrum
+from solvenet.analysis.units import unit_spectrum
 
 __all__ = [
+    "PRECISIONS",
+    "CapturedModes",
     "ElementFunction",
     "Elements",
     "Ending",
     "Finding",
     "FitNumbers",
     "LinearFlow",
+    "Modes",
     "PowerLaw",
     "Problem",
+    "Projection",
     "QuadratureProblem",
     "ReLUProblem",
     "RemainingTime",
     "Score",
+    "Spectrum",
     "TrainingRecord",
     "Trajectory",
     "accuracy",
     "adaptive_biases",
     "advise",
     "balanced_weights",
+    "ball_spectrum",
     "calibration_gap",
     "calibration_noise",
+    "captured_modes",
     "captured_rank",
     "cosine_probes",
     "cutoff_level",
     "descend",
     "enough_units",
+    "feature_spectrum",
     "fit_power_law",
     "flat_share",
     "gauss_rule",
@@ -74,9 +102,20 @@ __all__ = [
     "half_time_law",
     "integrate_flow",
     "lazy_limit",
+    "low_pass",
+    "machine_epsilon",
+    "modes_needed",
+    "precision_error",
     "predict_remaining",
+    "project",
     "r_squared",
     "random_biases",
     "relu_gram",
+    "relu_modes",
+    "relu_spectrum",
     "uniform_biases",
+    "unit_modes",
+    "unit_spectrum",
+    "weyl_count",
+    "width_error",
 ]

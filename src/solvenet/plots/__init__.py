@@ -1,4 +1,4 @@
-"""Figures of a fit: a result in, matplotlib Axes out. matplotlib loads on first use."""
+"""Figures: a result in, matplotlib Axes out. matplotlib loads on first use."""
 
 from solvenet.plots.dynamics import plot_half_times, plot_residual_modes
 from solvenet.plots.permutation import (
@@ -15,6 +15,7 @@ from solvenet.plots.predictions import (
     plot_predictions,
 )
 from solvenet.plots.solves import plot_convergence, plot_selection, plot_spectrum
+from solvenet.plots.spectra import plot_eigenvalues, plot_modes, plot_projection
 
 __all__ = [
     "plot_approximation",
@@ -22,11 +23,14 @@ __all__ = [
     "plot_confusion",
     "plot_convergence",
     "plot_coverage",
+    "plot_eigenvalues",
     "plot_half_times",
     "plot_kinks",
+    "plot_modes",
     "plot_movement",
     "plot_permutation",
     "plot_predictions",
+    "plot_projection",
     "plot_rate",
     "plot_residual_modes",
     "plot_selection",
