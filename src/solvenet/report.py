@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from solvenet import plots
 from solvenet._files import write_atomically
 from solvenet._validation import import_optional
-from solvenet.estimators.diagnosis import Diagnosis, Whole, diagnose
+from solvenet.estimators.examination import Examination, Whole, examine
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -83,7 +83,7 @@ def write_report(
     stages: Sequence[Stage] = (),
     whole: Whole | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Diagnosis:
+) -> Examination:
     """Diagnose a fitted model and write a page about it.
 
     Parameters
@@ -111,7 +111,7 @@ def write_report(
 
     Returns
     -------
-    Diagnosis
+    Examination
         The numbers of the page.
 
     Raises
@@ -125,12 +125,12 @@ def write_report(
 
     Notes
     -----
-    *Cost.* See :func:`solvenet.estimators.diagnosis.diagnose`.
+    *Cost.* See :func:`solvenet.estimators.examination.examine`.
     """
     network = model[-1] if hasattr(model, "named_steps") else model
     if network is not model:
         X, X_valid = model[:-1].transform(X), model[:-1].transform(X_valid)
-    found = diagnose(network, X, y, X_valid, y_valid, whole=whole, progress=progress)
+    found = examine(network, X, y, X_valid, y_valid, whole=whole, progress=progress)
     if progress is not None:
         progress("write report")
     page = render(
@@ -147,7 +147,7 @@ def write_report(
 
 
 def render(
-    found: Diagnosis,
+    found: Examination,
     network: Any,
     *,
     title: str,
@@ -171,6 +171,7 @@ def render(
             tiles=_tiles(found, network, n_valid),
             findings=found.findings,
             prediction_figures=_prediction_figures(found, network),
+            representation=found.representation.findings,
             solve_figures=_solve_figures(found),
             stages=[*_with_share(stages)],
             solve_seconds=network.seconds_,
@@ -191,7 +192,7 @@ def render(
     )
 
 
-def _tiles(found: Diagnosis, network: Any, n_valid: int) -> list[tuple[str, str, str]]:
+def _tiles(found: Examination, network: Any, n_valid: int) -> list[tuple[str, str, str]]:
     """Return heading, number and remark of the figures at the top."""
     score, numbers = found.score, found.numbers
     name = "R²" if score.name == "R^2" else "Accuracy"
@@ -222,7 +223,7 @@ def _tiles(found: Diagnosis, network: Any, n_valid: int) -> list[tuple[str, str,
     ]  # fmt: skip
 
 
-def _prediction_figures(found: Diagnosis, network: Any) -> list[Figure]:
+def _prediction_figures(found: Examination, network: Any) -> list[Figure]:
     if found.confidence is None:
         true, predicted, std = found.y_true, found.y_pred, found.std
         few = slice(None, None, -(-len(true) // 600))
@@ -273,12 +274,12 @@ def _prediction_figures(found: Diagnosis, network: Any) -> list[Figure]:
     ]
 
 
-def _all_labels(found: Diagnosis, network: Any) -> list[Any]:
+def _all_labels(found: Examination, network: Any) -> list[Any]:
     known = list(network.classes_.tolist())
     return known + sorted({v for v in found.y_true.tolist() if v not in set(known)}, key=str)
 
 
-def _solve_figures(found: Diagnosis) -> list[Figure]:
+def _solve_figures(found: Examination) -> list[Figure]:
     rows = found.spectrum_rows
     source = "" if rows == found.numbers.n_rows else f" From {rows:,} of the rows."
     return [
@@ -293,6 +294,12 @@ def _solve_figures(found: Diagnosis) -> list[Figure]:
             draw(lambda ax: plots.plot_selection(found.curve, ax=ax), size=(5.2, 4.0)),
             f"Exact error of predicting each of {found.curve.n_rows:,} rows without it, over the "
             "ridge. A wide valley means that the choice is safe.",
+        ),
+        Figure(
+            "What the modes represent",
+            draw(lambda ax: plots.plot_reach(found.representation, ax=ax), size=(5.2, 4.0)),
+            "Singular values of the features on a sample of rows, and what the first modes leave "
+            "of the targets (leave-one-out). Rounding hides the modes below each dotted line.",
         ),
     ]
 

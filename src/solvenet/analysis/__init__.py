@@ -11,6 +11,7 @@ from solvenet.analysis.descent import (
     descend,
     integrate_flow,
 )
+from solvenet.analysis.diagnosis import Diagnosis, cutoff, diagnose
 from solvenet.analysis.elements import ElementFunction, Elements
 from solvenet.analysis.flow import gradient_flow, gram_flow
 from solvenet.analysis.kernels import relu_gram
@@ -47,6 +48,7 @@ from solvenet.analysis.problems import (
     cosine_probes,
 )
 from solvenet.analysis.quadrature import gauss_rule
+from solvenet.analysis.reach import Reach
 from solvenet.analysis.remaining import RemainingTime, predict_remaining
 from solvenet.analysis.scores import (
     Score,
@@ -62,23 +64,38 @@ from solvenet.analysis.units import unit_spectrum
 __all__ = [
     "PRECISIONS",
     "CapturedModes",
+from solvenet.analysis.specification import NetworkSpec
+from solvenet.analysis.spectra import captured_rank, cutoff_level
+from solvenet.analysis.variation import Variation
+from solvenet.analysis.verdicts import CAUSES, RepresentationNumbers
+
+__all__ = [
+    "CAUSES",
+    "Diagnosis",
     "ElementFunction",
     "Elements",
     "Ending",
     "Finding",
+    "Finding",
+    "FitNumbers",
     "FitNumbers",
     "LinearFlow",
     "Modes",
+    "NetworkSpec",
     "PowerLaw",
     "Problem",
     "Projection",
     "QuadratureProblem",
     "ReLUProblem",
+    "Reach",
     "RemainingTime",
+    "RepresentationNumbers",
+    "Score",
     "Score",
     "Spectrum",
     "TrainingRecord",
     "Trajectory",
+    "Variation",
     "accuracy",
     "adaptive_biases",
     "advise",
@@ -89,8 +106,11 @@ __all__ = [
     "captured_modes",
     "captured_rank",
     "cosine_probes",
+    "cutoff",
+    "cutoff_level",
     "cutoff_level",
     "descend",
+    "diagnose",
     "enough_units",
     "feature_spectrum",
     "fit_power_law",

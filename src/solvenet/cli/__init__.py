@@ -19,6 +19,6 @@ def main() -> None:
             import_optional(package, extra="cli", purpose="The command line")
     except MissingExtraError as error:
         sys.exit(f"solvenet: {error}")
-    from solvenet.cli.app import app
+    from solvenet.cli.analysis import app
 
     app(prog_name="solvenet")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The commands import what they need when they run, so that --help is quick.
 
-_FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)
 
 
 class _App(click.Group):
@@ -77,6 +77,7 @@ def app() -> None:
       solvenet fit houses.csv -t price -o price.safetensors --report price.html
       solvenet predict price.safetensors new.csv -o prices.csv
       solvenet inspect price.safetensors
+      solvenet diagnose houses.csv -t price -m price.safetensors
       solvenet demo
 
     Tables are .csv, .tsv, .parquet or .npy files (columns x0, x1, ...), or folders of
@@ -99,7 +100,7 @@ def _where(command: Any) -> Any:
 
 
 @app.command()
-@click.argument("table", type=_FILE, nargs=-1, required=True)
+@click.argument("table", type=FILE, nargs=-1, required=True)
 @click.option("-t", "--target", required=True, metavar="COL", help="Column to predict.")
 @click.option(
     "--task",
@@ -108,8 +109,8 @@ def _where(command: Any) -> Any:
     show_default=True,
     help="auto: text and few different whole numbers are classes.",
 )
-@click.option("-o", "--output", type=_FILE, metavar="MODEL", help="Save the model here.")
-@click.option("--valid", type=_FILE, metavar="TABLE", help="Rows to measure the model on.")
+@click.option("-o", "--output", type=FILE, metavar="MODEL", help="Save the model here.")
+@click.option("--valid", type=FILE, metavar="TABLE", help="Rows to measure the model on.")
 @click.option(
     "--valid-fraction",
     type=float,
@@ -118,7 +119,7 @@ def _where(command: Any) -> Any:
     help="Part of TABLE to set aside instead, of each class alike (if large, up to chance).",
 )
 @click.option(
-    "--report", type=_FILE, metavar="HTML", help="Write a page with figures and advice here."
+    "--report", type=FILE, metavar="HTML", help="Write a page with figures and advice here."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of split and sampling.")
 @click.option(
@@ -139,7 +140,7 @@ def _where(command: Any) -> Any:
 @_where
 @click.option(
     "--checkpoint",
-    type=_FILE,
+    type=FILE,
     metavar="DIR",
     help="Save what has been summed up of a large TABLE; the same command goes on from there.",
 )
@@ -172,7 +173,7 @@ def fit(
 
     with _resuming(checkpoint), _engine(engine, dask) as made, _bar(quiet) as progress:
         result = fit_table(
-            _one_or_list(table),
+            one_or_list(table),
             target,
             output=output,
             task=task,
@@ -196,10 +197,10 @@ def fit(
 
 
 @app.command()
-@click.argument("model", type=_FILE)
-@click.argument("table", type=_FILE, nargs=-1, required=True)
+@click.argument("model", type=FILE)
+@click.argument("table", type=FILE, nargs=-1, required=True)
 @click.option(
-    "-o", "--output", type=_FILE, required=True, metavar="OUT", help="Write predictions here."
+    "-o", "--output", type=FILE, required=True, metavar="OUT", help="Write predictions here."
 )
 @_where
 @click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
@@ -220,12 +221,12 @@ def predict(
     from solvenet.commands import predict_table
 
     with _engine(engine, dask) as made, _bar(quiet) as progress:
-        result = predict_table(model, _one_or_list(table), output, engine=made, progress=progress)
+        result = predict_table(model, one_or_list(table), output, engine=made, progress=progress)
     click.echo(result.summary)
 
 
 @app.command()
-@click.argument("model", type=_FILE)
+@click.argument("model", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for other programs.")
 def inspect(model: Path, as_json: bool) -> None:
     """Show what a saved MODEL holds: columns, network, settings, solve."""
@@ -239,7 +240,7 @@ def inspect(model: Path, as_json: bool) -> None:
 @click.option(
     "-o",
     "--output",
-    type=_FILE,
+    type=FILE,
     default=Path("solvenet-demo"),
     show_default=True,
     metavar="FOLDER",
@@ -255,7 +256,7 @@ def demo(output: Path) -> None:
     click.echo(f"Open {output / 'diabetes.html'} in a browser.")
 
 
-def _one_or_list(paths: tuple[Path, ...]) -> Any:
+def one_or_list(paths: tuple[Path, ...]) -> Any:
     """Return the only path, or a list: a shell may have spelt out a pattern."""
     return paths[0] if len(paths) == 1 else list(paths)
 

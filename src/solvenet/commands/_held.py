@@ -17,7 +17,7 @@ from solvenet.commands._fitting import (
 )
 from solvenet.commands._steps import Steps, named, noting
 from solvenet.errors import InvalidDataError
-from solvenet.estimators.diagnosis import score_of
+from solvenet.estimators.examination import score_of
 from solvenet.estimators.tables import TableEncoder
 from solvenet.estimators.targets import as_target, check_varies, guess_task, set_aside, take_target
 from solvenet.report import write_report

@@ -22,8 +22,8 @@ from solvenet.commands._steps import Steps, named, noting
 from solvenet.engine import Checkpoint, Run, as_engine
 from solvenet.errors import InvalidDataError
 from solvenet.estimators import TableEncoder
-from solvenet.estimators.diagnosis import Whole
 from solvenet.estimators.encoding import NumberColumn
+from solvenet.estimators.examination import Whole
 from solvenet.estimators.learning import MOST_VALUES, LearntTable, TargetValues, learn_table
 from solvenet.estimators.row_sample import sample_rows
 from solvenet.estimators.scoring import measure

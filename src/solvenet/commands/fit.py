@@ -17,7 +17,7 @@ from solvenet.commands._steps import Progress, Steps, open_any, writable
 from solvenet.commands._streamed import fit_streamed
 from solvenet.engine import as_engine
 from solvenet.errors import InvalidSettingError
-from solvenet.estimators.diagnosis import STEPS as DIAGNOSIS_STEPS
+from solvenet.estimators.examination import STEPS as EXAMINATION_STEPS
 from solvenet.report import Stage
 from solvenet.sources import Table, open_table
 
@@ -187,7 +187,7 @@ def fit_table(
     )  # fmt: skip
     start = time.perf_counter()
     notes: list[str] = []
-    steps = Steps(progress, 5 + (DIAGNOSIS_STEPS + 1 if report is not None else 0))
+    steps = Steps(progress, 5 + (EXAMINATION_STEPS + 1 if report is not None else 0))
     with steps("read the table"):
         opened = open_any(table)
         opened_valid = None if valid is None else open_any(valid)

@@ -14,6 +14,7 @@ from solvenet.plots.predictions import (
     plot_coverage,
     plot_predictions,
 )
+from solvenet.plots.reach import plot_reach
 from solvenet.plots.solves import plot_convergence, plot_selection, plot_spectrum
 from solvenet.plots.spectra import plot_eigenvalues, plot_modes, plot_projection
 
@@ -32,6 +33,7 @@ __all__ = [
     "plot_predictions",
     "plot_projection",
     "plot_rate",
+    "plot_reach",
     "plot_residual_modes",
     "plot_selection",
     "plot_spectrum",

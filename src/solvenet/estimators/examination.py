@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 
 from solvenet.analysis import (
+    Diagnosis,
     Finding,
     FitNumbers,
     Score,
@@ -19,6 +20,7 @@ from solvenet.analysis import (
     calibration_gap,
     calibration_noise,
     captured_rank,
+    diagnose,
     enough_units,
     flat_share,
     r_squared,
@@ -41,13 +43,13 @@ TRIAL_ROWS = 4_000
 """Rows on which other seeds and leave-one-out are tried."""
 
 STEPS = 7
-"""How often `diagnose` tells its progress by default."""
+"""How often `examine` tells its progress by default."""
 
 _SEED = 1000
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Examination:
     """What was measured of a fitted network.
 
     Attributes
@@ -76,6 +78,8 @@ class Diagnosis:
         All that the advice was given from.
     findings : list of Finding
         The advice.
+    representation : Diagnosis
+        What its modes can represent of the training rows.
     """
 
     score: Score
@@ -90,6 +94,7 @@ class Diagnosis:
     seed_scores: tuple[float, ...]
     numbers: FitNumbers
     findings: list[Finding]
+    representation: Diagnosis
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class Whole:
     n_valid: int
 
 
-def diagnose(
+def examine(
     network: Any,
     X: Array,
     y: Array,
@@ -119,7 +124,7 @@ def diagnose(
     n_seeds: int = 3,
     whole: Whole | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Diagnosis:
+) -> Examination:
     """Measure a fitted network on rows that it has not seen, and on those that it has.
 
     Parameters
@@ -139,7 +144,7 @@ def diagnose(
 
     Returns
     -------
-    Diagnosis
+    Examination
         Numbers, curves and advice.
 
     Raises
@@ -153,7 +158,7 @@ def diagnose(
     some of smaller width) on up to 4000 rows.
     """
     if not hasattr(network, "result_"):
-        msg = "The network was loaded from a file; its diagnosis needs one fitted in this process."
+        msg = "The network was loaded from a file; only one fitted in this process is examined."
         raise InvalidDataError(msg)
     say = progress if progress is not None else _silent
     classes = network.classes_ if is_classifier(network) else None
@@ -208,9 +213,9 @@ def diagnose(
         else calibration_gap(confidence, y_valid == y_pred),
         calibration_noise=None if confidence is None else calibration_noise(confidence),
     )
-    return Diagnosis(
+    return Examination(
         score, y_valid, y_pred, std, confidence, spectrum, curve, len(few), loo, seeds, numbers,
-        advise(numbers),
+        advise(numbers), diagnose(network, X, y),
     )  # fmt: skip
 
 

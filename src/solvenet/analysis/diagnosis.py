@@ -1,0 +1,256 @@
+"""Say what limits a network before or after it is fitted, by measuring its modes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from solvenet._validation import check_count
+from solvenet.analysis.advice import Finding, enough_units
+from solvenet.analysis.precision import PRECISIONS, machine_epsilon
+from solvenet.analysis.reach import Reach, measure_reach
+from solvenet.analysis.subject import Subject, subject_of
+from solvenet.analysis.variation import Neighbours, Variation
+from solvenet.analysis.verdicts import RepresentationNumbers, cause_of, explain
+from solvenet.errors import InvalidSettingError
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+SPEC_ROWS = 800
+"""Rows that are looked at for a network that is yet to be fitted."""
+
+FITTED_ROWS = 192
+"""Rows that are looked at of a fit at most: it is to cost a small part of the fit."""
+
+_SCALES = (0.125, 0.25, 0.5, 2.0, 4.0, 8.0)
+_ACTIVATIONS = ("relu", "tanh", "sin")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What limits a network, in numbers and in words.
+
+    Attributes
+    ----------
+    cause : str
+        What limits it first: a name of :data:`solvenet.analysis.CAUSES`.
+    findings : list of Finding
+        What was seen and what to do, the cause first.
+    numbers : RepresentationNumbers
+        What they rest on.
+    reach : Reach
+        The spectrum and the share of the targets along each mode, for figures.
+    """
+
+    cause: str
+    findings: list[Finding]
+    numbers: RepresentationNumbers
+    reach: Reach = field(repr=False)
+
+    def __str__(self) -> str:
+        """Return the findings, one a line."""
+        return "\n".join(finding.text for finding in self.findings)
+
+
+def diagnose(model: Any, X: Any, y: Any, *, tol: float = 0.01, random_state: int = 0) -> Diagnosis:
+    """Say what limits a network: modes, precision, width, scale, noise, jumps or dimension.
+
+    A network of one hidden layer represents as many modes (singular vectors of its features)
+    as stand above rounding. This compares them with those that the data need, tries what
+    could help on a sample of the rows, and says it in words.
+
+    Parameters
+    ----------
+    model : NetworkSpec, fitted estimator, Pipeline, network or FeatureMap
+        A description of a network before there is one, or a fitted one (then its last hidden
+        layer is looked at).
+    X : array-like of shape (n_rows, n_inputs)
+        Rows, at least 16.
+    y : array-like of shape (n_rows,) or (n_rows, n_targets)
+        Targets: numbers, or classes.
+    tol : float, default=0.01
+        Root mean squared error that is wanted, over the standard deviation of the targets.
+    random_state : int, default=0
+        Seed of the sample of rows and of a specification's weights.
+
+    Returns
+    -------
+    Diagnosis
+        Its ``cause``, ``findings`` and ``numbers``; printed, it is the advice in words.
+
+    Raises
+    ------
+    InvalidDataError
+        Shapes do not match, values are not finite, or all targets are equal.
+    InvalidSettingError
+        `tol` is not above zero, or the model is not fitted.
+
+    Notes
+    -----
+    *Cost.* For a specification, about ten singular value decompositions of 800 rows (seconds);
+    of a fitted model two or three of 256 rows, a few per cent of the fit.
+
+    Errors are by leave-one-out on the sample, with as many modes as the precision lets
+    through: a float32 solver of the features sees singular values above 6e-8 of the largest,
+    one of the Gram matrix those above 2.4e-4.
+
+    References
+    ----------
+    S. Zhang, H. Zhao, Y. Zhong, H. Zhou (2023), Why shallow networks struggle with
+    approximating and learning high frequency, https://arxiv.org/abs/2306.17301
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from solvenet.analysis import NetworkSpec, diagnose
+    >>> x = np.linspace(-1, 1, 400)
+    >>> spec = NetworkSpec(width=300, precision="float32", gram=True)
+    >>> found = diagnose(spec, x, np.sin(25 * np.pi * x))
+    >>> found.cause
+    'precision'
+    """
+    if not (isinstance(tol, int | float) and 0 < tol < math.inf):
+        msg = f"tol={tol!r} was given; a finite number above zero is wanted, such as 0.01."
+        raise InvalidSettingError(msg)
+    check_count("random_state", random_state, minimum=0)
+    subject = subject_of(
+        model, X, y, n_spec_rows=SPEC_ROWS, n_fitted_rows=FITTED_ROWS, random_state=random_state
+    )
+    numbers, reach = _measure(subject, tol)
+    cause = cause_of(numbers)
+    return Diagnosis(cause, explain(numbers, cause), numbers, reach)
+
+
+def cutoff(precision: str, gram: bool) -> float:
+    """Return the relative singular value below which rounding hides a mode."""
+    eps = machine_epsilon(precision)
+    return math.sqrt(eps) if gram else eps
+
+
+def _measure(subject: Subject, tol: float) -> tuple[RepresentationNumbers, Reach]:
+    A, Y, Z = subject.columns(), subject.targets, subject.inputs
+    reach = measure_reach(A, Y)
+    representable = {
+        (precision, gram): reach.count(cutoff(precision, gram))
+        for precision in PRECISIONS
+        for gram in (False, True)
+    }
+    modes = representable[subject.precision, subject.gram]
+    full = reach.error(representable["float64", False])
+    fit = subject.fit
+    error = reach.error(modes) if fit is None else fit.error
+    near = Neighbours(Z)
+    variation = near.variation(Y)
+    trials = _Trials(subject, reach, {"float64": full if fit is None else min(full, error)})
+    if error > tol**2 and subject.spec is not None:
+        trials.run(A, variation)
+    best = trials.best
+    least = best.error(len(best.energies))
+    needed = best.needed(max(tol**2, 1.1 * least))
+    enough = needed if fit is None else fit.modes_in_use
+    half = len(A) // 2
+    numbers = RepresentationNumbers(
+        n_rows=subject.n_rows,
+        n_sample=len(A),
+        dimension=Z.shape[1],
+        width=subject.width,
+        precision=subject.precision,
+        gram=subject.gram,
+        tol=float(tol),
+        representable=representable,
+        saturated=modes >= min(len(A) - 1, A.shape[1]),
+        needed=needed,
+        needed_reaches=least <= tol**2,
+        error=error,
+        errors=trials.errors,
+        half_rows_error=None if fit is not None else measure_reach(A[:half], Y[:half]).error(modes),
+        crowding=None if fit is None else fit.crowding,
+        modes_in_use=None if fit is None else fit.modes_in_use,
+        neighbours=variation.nearest,
+        residual_neighbours=_residual_neighbours(reach, Y, near, modes),
+        growth=variation.growth,
+        active=variation.active,
+        jump=variation.jump,
+        distance=near.distance,
+        wavenumber=variation.wavenumber * math.sqrt(Z.shape[1]),
+        frequency=_frequency(reach, near, modes),
+        needed_frequency=None if not needed else _frequency(best, near, needed),
+        best_scale=trials.best_scale,
+        best_activation=trials.best_activation,
+        best_width=None if not enough else min(enough_units(enough), subject.width),
+        halving_steps=None if not needed else float(math.log(2.0) / best.relative[needed - 1] ** 2),
+        scalable=subject.scalable,
+        placed=subject.spec is None,
+        classes=subject.classes,
+    )
+    return numbers, reach
+
+
+class _Trials:
+    """What one change of a specification does to the error."""
+
+    def __init__(self, subject: Subject, reach: Reach, errors: dict[str, float]) -> None:
+        self.subject, self.errors, self.best = subject, errors, reach
+        self.best_scale: float | None = None
+        self.best_activation: str | None = None
+        self._cutoff = cutoff(subject.precision, subject.gram)
+        self._least = min(reach.error(reach.count(self._cutoff)), errors["float64"])
+
+    def run(self, A: Array, variation: Variation) -> None:
+        """Try half and twice the units, other scales and other activations."""
+        subject, spec = self.subject, self.subject.spec
+        assert spec is not None
+        half = np.random.default_rng(0).permutation(A.shape[1])[: max(1, A.shape[1] // 2)]
+        self.errors["half the units"] = self._error(A[:, half])
+        self.errors["twice the units"] = self._error(subject.changed(width=2.0))
+        suggested = max(1.0, 1.5 * variation.wavenumber) / spec.scale
+        if subject.scalable:
+            factors = dict.fromkeys([*_SCALES, float(f"{suggested:.2g}")])
+            tried = {factor: self._error(subject.changed(scale=factor)) for factor in factors}
+            self.errors |= {f"scale {factor:g}": error for factor, error in tried.items()}
+            self.best_scale = min(tried, key=tried.__getitem__)
+        others = {
+            name: self._error(
+                subject.changed(activation=name, scale=suggested if name != "relu" else 1.0)
+            )
+            for name in _ACTIVATIONS
+            if name != spec.activation
+        }
+        self.errors |= {f"activation {name}": error for name, error in others.items()}
+        self.best_activation = min(others, key=others.__getitem__)
+
+    def _error(self, A: Array) -> float:
+        reach = measure_reach(A, self.subject.targets)
+        error = reach.error(reach.count(self._cutoff))
+        if error < 0.25 * self._least:
+            self.best, self._least = reach, error
+        return error
+
+
+def _residual_neighbours(reach: Reach, Y: Array, near: Neighbours, modes: int) -> float:
+    """Return how unlike the residuals of near neighbours are: 1 for noise, 0 for a pattern."""
+    tried = reach.sizes <= modes
+    size = int(reach.sizes[tried][reach.errors[tried].argmin()])
+    U = reach.modes[:, :size]
+    R = Y - Y.mean(axis=0)
+    R = R - U @ (U.T @ R)
+    return float(near.squares(R).mean()) if R.any() else 0.0
+
+
+def _frequency(reach: Reach, near: Neighbours, size: int) -> float:
+    """Return the cycles across the range of an input of the finest of the first modes."""
+    size = min(size, reach.modes.shape[1])
+    if size == 0:
+        return 0.0
+    # Neighbouring modes pair up: the finer of the last two.
+    last = reach.modes[:, max(0, size - 2) : size]
+    d = near.rows.shape[1]
+    if d == 1:
+        signs = np.sign(last[np.argsort(near.rows[:, 0], kind="stable")])
+        return float((signs[1:] != signs[:-1]).sum(axis=0).max()) / 2.0
+    # Radians per unit along one direction of d, over a range of length two.
+    return max(near.wavenumber(mode[:, None]) for mode in last.T) * math.sqrt(d) / math.pi

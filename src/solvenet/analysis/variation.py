@@ -1,0 +1,130 @@
+"""How targets vary between neighbouring rows: smooth, in steps, in places, or as noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+if TYPE_CHECKING:
+    from solvenet._array_api import Array
+
+_LAG = 4
+_ACTIVE = 0.9
+
+
+@dataclass(frozen=True)
+class Variation:
+    """Squared differences of targets between near neighbours.
+
+    Attributes
+    ----------
+    nearest : float
+        Half the mean squared difference between nearest neighbours, over the variance:
+        1 where neighbours say nothing of each other.
+    growth : float
+        The largest differences between fourth-nearest neighbours over those between nearest:
+        1 where targets jump or are noise, up to 4 where they are smooth.
+    active : float
+        Share of the rows that holds nine tenths of the squared differences.
+    jump : float
+        The largest differences between nearest neighbours (their root mean square over one row
+        in 500, at least two) in units of the range of the targets.
+    wavenumber : float
+        Root mean square of difference over distance, in units of the standard deviation:
+        the angular frequency of a wave that varies as much.
+    """
+
+    nearest: float
+    growth: float
+    active: float
+    jump: float
+    wavenumber: float
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Which rows lie near each row.
+
+    Parameters
+    ----------
+    rows : array of shape (n_rows, n_inputs)
+        Inputs in comparable units; at least eight rows.
+
+    Notes
+    -----
+    *Cost.* A k-d tree, once: n log(n) in few dimensions, n^2 in many.
+    """
+
+    rows: Array = field(repr=False)
+
+    @cached_property
+    def _found(self) -> tuple[Array, Array]:
+        distances, at = cKDTree(self.rows).query(self.rows, k=_LAG + 1)
+        return distances, at
+
+    @cached_property
+    def distance(self) -> float:
+        """Median distance of nearest neighbours, over the median distance of any two rows."""
+        other = np.linalg.norm(self.rows - np.roll(self.rows, len(self.rows) // 2, axis=0), axis=1)
+        apart = float(np.median(other))
+        return float(np.median(self._found[0][:, 1])) / apart if apart > 0 else 0.0
+
+    def squares(self, Y: Array, lag: int = 1) -> Array:
+        """Return half the squared difference to a neighbour, over the variance, by row.
+
+        Parameters
+        ----------
+        Y : array of shape (n_rows, n_targets)
+            Targets, of which at least one varies.
+        lag : int, default=1
+            Which neighbour; 1 is the nearest.
+
+        Returns
+        -------
+        array of shape (n_rows,)
+            Of mean 1 for noise.
+        """
+        D = Y[self._found[1][:, lag]] - Y
+        spread = float(((Y - Y.mean(axis=0)) ** 2).sum()) / len(Y)
+        return np.einsum("ij,ij->i", D, D) / (2.0 * spread)
+
+    def wavenumber(self, Y: Array) -> float:
+        """Return the root mean square of difference over distance, per standard deviation."""
+        gap = self._found[0][:, 1]
+        apart = gap > 0
+        if not apart.any():
+            return 0.0
+        return math.sqrt(2.0 * float((self.squares(Y)[apart] / gap[apart] ** 2).mean()))
+
+    def variation(self, Y: Array) -> Variation:
+        """Return how targets vary between neighbours.
+
+        Parameters
+        ----------
+        Y : array of shape (n_rows, n_targets)
+            Targets, of which at least one varies.
+
+        Returns
+        -------
+        Variation
+            Of all targets together.
+        """
+        n = len(Y)
+        near = np.sort(self.squares(Y))[::-1]
+        far = np.sort(self.squares(Y, _LAG))[::-1]
+        summed = np.cumsum(near)
+        few = max(2, n // 500)
+        largest, further = float(near[:few].mean()), float(far[:few].mean())
+        span = float((Y.max(axis=0) - Y.min(axis=0)).max())
+        return Variation(
+            nearest=float(summed[-1]) / n,
+            growth=math.sqrt(further / largest) if largest > 0 else math.inf,
+            active=float(np.searchsorted(summed, _ACTIVE * summed[-1]) + 1) / n,
+            jump=math.sqrt(2.0 * float(Y.var(axis=0).sum()) * largest) / span,
+            wavenumber=self.wavenumber(Y),
+        )

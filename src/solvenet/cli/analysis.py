@@ -1,0 +1,56 @@
+"""The commands that tell what a network can do before it is fitted, or what limits it after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from solvenet.cli.app import FILE, app, one_or_list
+
+
+@app.command()
+@click.argument("table", type=FILE, nargs=-1, required=True)
+@click.option("-t", "--target", required=True, metavar="COL", help="Column to predict.")
+@click.option("-m", "--model", type=FILE, metavar="MODEL", help="A saved model to look at.")
+@click.option("--width", type=int, metavar="N", help="Units, without a model.  [default: 1000]")
+@click.option("--activation", metavar="NAME", help="Of the units.  [default: relu]")
+@click.option("--scale", type=float, help="Of the first layer's weights.  [default: 1]")
+@click.option(
+    "--precision",
+    type=click.Choice(["float64", "float32", "float16", "bfloat16"]),
+    help="Of the arithmetic.  [default: float64]",
+)
+@click.option("--gram", is_flag=True, default=None, help="Solved or trained by the Gram matrix.")
+@click.option(
+    "--tol", type=float, default=0.01, show_default=True, help="Error wanted, over the spread."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the sample of rows.")
+def diagnose(
+    table: tuple[Path, ...],
+    target: str,
+    model: Path | None,
+    tol: float,
+    seed: int,
+    **described: Any,
+) -> None:
+    """Say what limits a network on TABLE: modes, precision, width, scale, noise, dimension.
+
+    Without MODEL a network of one hidden layer is thought of, as the options describe it,
+    before there is one. Prints the advice, the cause first.
+    """
+    from solvenet.analysis import NetworkSpec
+    from solvenet.commands import diagnose_table
+
+    given = {name: value for name, value in described.items() if value is not None}
+    if model is not None and given:
+        msg = f"--model and --{next(iter(given))} exclude each other: the model has its own."
+        raise click.UsageError(msg)
+    spec = None if model is not None else NetworkSpec(**given)
+    found = diagnose_table(
+        one_or_list(table), target, model=model, spec=spec, tol=tol, random_state=seed
+    )
+    click.echo(f"cause: {found.diagnosis.cause}")
+    for finding in found.diagnosis.findings:
+        click.echo(f"{finding.severity}: {finding.text}")
