@@ -29,6 +29,7 @@ _HOMES = {
         "plan",
         "solve",
     ],
+    "analysis": ["NetworkSpec", "diagnose"],
     "engine": ["Checkpoint", "DaskEngine", "ProcessEngine", "SerialEngine", "ThreadEngine"],
     "sources": ["open_source", "open_table"],
     "features": ["SWIM", "Activation", "FourierFeatures", "GivenFeatures", "RandomFeatures"],

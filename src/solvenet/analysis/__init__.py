@@ -41,6 +41,7 @@ from solvenet.analysis.precision import (
     precision_error,
     width_error,
 )
+from solvenet.analysis.planning import NetworkPlan, Proposal, plan
 from solvenet.analysis.problems import (
     Problem,
     QuadratureProblem,
@@ -85,6 +86,12 @@ __all__ = [
     "PowerLaw",
     "Problem",
     "Projection",
+    "NetworkPlan",
+    "NetworkSpec",
+    "NetworkSpec",
+    "PowerLaw",
+    "Problem",
+    "Proposal",
     "QuadratureProblem",
     "ReLUProblem",
     "Reach",
@@ -126,6 +133,7 @@ __all__ = [
     "machine_epsilon",
     "modes_needed",
     "precision_error",
+    "plan",
     "predict_remaining",
     "project",
     "r_squared",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvenet._random import stream
-from solvenet._validation import check_count, check_nonnegative
+from solvenet._validation import check_choice, check_count, check_nonnegative
+from solvenet.analysis.precision import PRECISIONS
 from solvenet.errors import InvalidSettingError
 from solvenet.features import Activation, DenseMap, get_activation
 
@@ -58,6 +59,7 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         """Check the settings."""
         check_count("width", self.width)
+        check_choice("precision", self.precision, PRECISIONS)
         get_activation(self.activation)
         if check_nonnegative("scale", self.scale) == 0:
             msg = "scale=0 was given; a number above zero is wanted."

@@ -133,6 +133,7 @@ def subject_of(
         )  # fmt: skip
     X, Y = _checked(X, y, getattr(model, "classes_", None))
     total = len(X)
+    fit = _fit(getattr(model, "result_", None), Y)
     hidden = None if isinstance(model, NetworkSpec) else _hidden(model)
     n_rows = n_spec_rows
     if hidden is not None and hasattr(model, "result_"):
@@ -158,25 +159,31 @@ def subject_of(
         inputs=inputs, below=X, layer=layer, features=hidden(X), targets=Y,
         width=hidden.n_features_out if layer is None else layer.n_features_out,
         precision="float64", gram=getattr(result, "solver", "") == "NormalEquations", spec=None,
-        n_rows=total, classes=classes, fit=_fit(result, total),
+        n_rows=total, classes=classes, fit=fit,
     )  # fmt: skip
 
 
-def _fit(result: Any, n_rows: int) -> Fit | None:
+def _fit(result: Any, Y: Array) -> Fit | None:
     """Return what a solve with a chosen ridge said, None of any other."""
     if result is None or result.curve is None:
         return None
+    # Leave-one-out errors are those of the fit over 1 - leverage: the ratio tells the mean
+    # leverage, without the trace of an inverse.
+    train = float((np.asarray(result.residual_norm) ** 2).sum()) / (len(Y) * _spread(Y))
+    error = float(result.curve.score)
+    crowding = min(max(1.0 - math.sqrt(train / error), 0.0), 1.0) if error > 0 else 0.0
     s = result.singular_values
     used = (
-        math.ceil(result.degrees_of_freedom)
+        math.ceil(crowding * len(Y))
         if s is None
         else captured_rank(s, result.alpha, result.rcond, result.rank)
     )
-    return Fit(
-        error=float(result.curve.score),
-        modes_in_use=used,
-        crowding=float(result.degrees_of_freedom) / n_rows,
-    )
+    return Fit(error=error, modes_in_use=used, crowding=crowding)
+
+
+def _spread(Y: Array) -> float:
+    """Return the variance of all targets together."""
+    return float(Y.var(axis=0).sum())
 
 
 def _hidden(model: Any) -> Any:

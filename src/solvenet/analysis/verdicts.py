@@ -179,12 +179,17 @@ _FEW_DIMENSIONS = 3
 _FAR = 0.25
 
 
+def _tells(n: RepresentationNumbers) -> bool:
+    """Whether neighbours are near enough to tell jumps from slopes; classes always jump."""
+    return not n.classes and n.dimension <= _FEW_DIMENSIONS and n.distance < _FAR
+
+
 def _jumps(n: RepresentationNumbers) -> bool:
-    return not n.classes and n.growth < 1.5 and n.jump > 0.2 and n.active < 0.25
+    return _tells(n) and n.growth < 1.5 and n.jump > 0.2 and n.active < 0.25
 
 
 def _is_local(n: RepresentationNumbers) -> bool:
-    return not n.classes and n.active < _LOCAL
+    return _tells(n) and n.active < _LOCAL
 
 
 def _is_noise(n: RepresentationNumbers) -> bool:
@@ -378,7 +383,7 @@ def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
 
 
 def _depth(n: RepresentationNumbers) -> Iterator[Finding]:
-    if n.classes:
+    if not _tells(n):
         return
     if _jumps(n) or _is_local(n):
         where = "at jumps" if _jumps(n) else f"in {n.active:.0%} of the rows"
