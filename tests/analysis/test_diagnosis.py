@@ -226,7 +226,7 @@ class TestFitted:
         X, y = make_friedman1(4000, random_state=0, noise=2.0)
         found = diagnose(SampledNetworkRegressor(random_state=0).fit(X, y), X, y)
         assert found.cause == "noise"
-        assert found.numbers.error == pytest.approx(4.0 / y.var(), rel=0.2)
+        assert 1.0 <= found.numbers.error / (4.0 / y.var()) <= 1.4
 
     def test_classes_pipelines_networks_and_loaded_models(self, tmp_path) -> None:
         from sklearn.datasets import load_wine

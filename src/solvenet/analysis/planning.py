@@ -24,7 +24,7 @@ from solvenet.features import SWIM, DenseMap, get_activation
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-_SMALLEST, _LARGEST = 8, 1000
+_SMALLEST = 8
 _FIT_ROWS, _TEST_ROWS = 2000, 1000
 _CHEAPER = (("float32", True), ("float32", False), ("float64", True))
 _SAFETY = 4.0
@@ -119,6 +119,7 @@ def plan(
     *,
     tol: float = 1e-3,
     dimension: int = 1,
+    max_size: int = 1000,
     random_state: int = 0,
 ) -> NetworkPlan:
     """Propose networks and elements that represent a function, or data, to an accuracy.
@@ -138,6 +139,8 @@ def plan(
         standard deviation.
     dimension : int, default=1
         d, for a function.
+    max_size : int, default=1000
+        Most units, or nodes, to try; at most half of the rows that are fitted.
     random_state : int, default=0
         Seed of the points, of the split and of drawn weights.
 
@@ -160,7 +163,7 @@ def plan(
     pairs of rows (SWIM); linear elements (one dimension) and bilinear ones (two), even and
     graded. An arithmetic is tried in full: features, products and decomposition are rounded.
 
-    *Cost.* Up to about 40 singular value decompositions of 2000 rows by at most 1000 columns;
+    *Cost.* Up to about 40 singular value decompositions of 2000 rows by at most `max_size` columns;
     a kind stops where it is eight times larger than the smallest that was found.
 
     Examples
@@ -174,12 +177,13 @@ def plan(
     if not (isinstance(tol, int | float) and 0 < tol < math.inf):
         msg = f"tol={tol!r} was given; a finite number above zero is wanted, such as 1e-3."
         raise InvalidSettingError(msg)
+    max_size = check_count("max_size", max_size, minimum=_SMALLEST)
     data = _Data.of(f, y, check_count("dimension", dimension), random_state)
     found: list[Proposal] = []
     failed: list[Proposal] = []
     for kind in _kinds(data, random_state):
         smallest = min((p.n_parameters for p in found), default=None)
-        good, best = _smallest(kind, data, tol, smallest)
+        good, best = _smallest(kind, min(max_size, len(data.y) // 2), tol, smallest)
         if good is not None:
             found.append(good)
         elif best is not None:
@@ -291,10 +295,9 @@ def _kinds(data: _Data, random_state: int) -> Iterator[_Try]:
 
 
 def _smallest(
-    kind: _Try, data: _Data, tol: float, smallest: int | None
+    kind: _Try, largest: int, tol: float, smallest: int | None
 ) -> tuple[Proposal | None, Proposal | None]:
     """Return the smallest that reaches `tol`, if any, and the best of those that do not."""
-    largest = min(_LARGEST, len(data.y) // 2)
     size, best, good = _SMALLEST, None, None
     while True:
         tried = kind(size, tol)

@@ -15,6 +15,9 @@ _WHERE = {
     "train_laperm": "laperm",
     "permute_": "permuted",
     "permuted_layers": "permuted",
+    "ModewiseResidual": "monitor",
+    "TorchNetwork": "convert",
+    "tangent_kernel": "monitor",
     "to_torch": "convert",
 }
 
