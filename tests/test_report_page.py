@@ -86,11 +86,12 @@ def test_page_is_complete_quiet_and_offline(pages, visit, name):
     assert [url for url in requests if not url.startswith("data:")] == [
         pages[name].report.resolve().as_uri()
     ]
-    sections = ["advice", "predictions", "solve", "time", "settings"]
+    sections = ["advice", "predictions", "solve", "representation", "time", "settings"]
     for section in ["score", *sections]:
         assert page.locator(f"#{section}").is_visible()
     headings = page.locator("figure h3").all_inner_texts()
-    assert headings == [*FIGURES[name], "Spectrum of the features", "Leave-one-out curve"]
+    solve = ["Spectrum of the features", "Leave-one-out curve", "What the modes represent"]
+    assert headings == [*FIGURES[name], *solve]
     for figure in page.locator("figure svg").all():
         box = figure.bounding_box()
         assert box["width"] > 250
@@ -109,6 +110,7 @@ def test_page_shows_the_numbers_of_the_fit(pages, visit, name):
         assert finding.text in text
     for note in fit.notes:
         assert note in text
+    assert "modes; the data need" in page.locator("#representation").inner_text()
     for stage in fit.stages:
         assert stage.name in page.locator("#time").inner_text()
     assert "MB" in page.locator("#time").inner_text()
@@ -138,10 +140,10 @@ def test_names_in_a_page_are_unique_and_names_from_the_data_are_escaped(pages):
     html = pages["regression"].report.read_text()
     names = re.findall(r'\bid="([^"]+)"', html)
     figures = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
-    assert len(figures) == 4
+    assert len(figures) == 5
     prefixes = [{name.split("-")[0] for name in re.findall(r'\bid="([^"]+)"', f)} for f in figures]
     assert all(len(prefix) == 1 for prefix in prefixes)
-    assert len(set.union(*prefixes)) == 4
+    assert len(set.union(*prefixes)) == 5
     assert len(names) > 50
     assert "<b> &" not in html
 

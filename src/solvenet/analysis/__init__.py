@@ -4,6 +4,8 @@ from solvenet.analysis.advice import Finding, FitNumbers, advise, enough_units
 from solvenet.analysis.ball import ball_spectrum, weyl_count
 from solvenet.analysis.beam import relu_spectrum
 from solvenet.analysis.biases import adaptive_biases, random_biases, uniform_biases
+from solvenet.analysis.candidates import Proposal
+from solvenet.analysis.causes import CAUSES, RepresentationNumbers
 from solvenet.analysis.descent import (
     Ending,
     TrainingRecord,
@@ -42,6 +44,7 @@ from solvenet.analysis.precision import (
     width_error,
 )
 from solvenet.analysis.planning import NetworkPlan, Proposal, plan
+from solvenet.analysis.planning import NetworkPlan, plan
 from solvenet.analysis.problems import (
     Problem,
     QuadratureProblem,
@@ -68,7 +71,6 @@ __all__ = [
 from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.spectra import captured_rank, cutoff_level
 from solvenet.analysis.variation import Variation
-from solvenet.analysis.verdicts import CAUSES, RepresentationNumbers
 
 __all__ = [
     "CAUSES",

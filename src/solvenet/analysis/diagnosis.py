@@ -10,11 +10,12 @@ import numpy as np
 
 from solvenet._validation import check_count
 from solvenet.analysis.advice import Finding, enough_units
+from solvenet.analysis.causes import RepresentationNumbers, cause_of
+from solvenet.analysis.explanations import explain
 from solvenet.analysis.precision import PRECISIONS, machine_epsilon
 from solvenet.analysis.reach import Reach, measure_reach
 from solvenet.analysis.subject import Subject, subject_of
 from solvenet.analysis.variation import Neighbours, Variation
-from solvenet.analysis.verdicts import RepresentationNumbers, cause_of, explain
 from solvenet.errors import InvalidSettingError
 
 if TYPE_CHECKING:

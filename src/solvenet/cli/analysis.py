@@ -54,3 +54,20 @@ def diagnose(
     click.echo(f"cause: {found.diagnosis.cause}")
     for finding in found.diagnosis.findings:
         click.echo(f"{finding.severity}: {finding.text}")
+
+
+@app.command()
+@click.argument("table", type=FILE, nargs=-1, required=True)
+@click.option("-t", "--target", required=True, metavar="COL", help="Column to predict: numbers.")
+@click.option(
+    "--tol", type=float, default=0.01, show_default=True, help="Error wanted, over the spread."
+)
+@click.option("--max-size", type=int, default=1000, show_default=True, help="Most units to try.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of sample and weights.")
+def plan(table: tuple[Path, ...], target: str, tol: float, max_size: int, seed: int) -> None:
+    """Propose the smallest networks that reach an error on TABLE, by trying them."""
+    from solvenet.commands import plan_table
+
+    click.echo(
+        plan_table(one_or_list(table), target, tol=tol, max_size=max_size, random_state=seed)
+    )

@@ -2,7 +2,7 @@
 
 from solvenet.commands._steps import Progress
 from solvenet.commands.demonstration import demo
-from solvenet.commands.diagnosis import TableDiagnosis, diagnose_table
+from solvenet.commands.diagnosis import TableDiagnosis, diagnose_table, plan_table
 from solvenet.commands.fit import TASKS, TableFit, fit_table
 from solvenet.commands.inspection import inspect_model
 from solvenet.commands.predict import TablePrediction, predict_table
@@ -17,5 +17,6 @@ __all__ = [
     "diagnose_table",
     "fit_table",
     "inspect_model",
+    "plan_table",
     "predict_table",
 ]

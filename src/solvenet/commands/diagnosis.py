@@ -1,4 +1,4 @@
-"""Say what limits a network on a table, before or after it is fitted."""
+"""Say what limits a network on a table, and which network would do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from solvenet.analysis import Diagnosis, NetworkSpec, diagnose
+from solvenet.analysis import Diagnosis, NetworkPlan, NetworkSpec, diagnose, plan
 from solvenet.commands._steps import named, open_any
 from solvenet.errors import InvalidDataError
 from solvenet.estimators.tables import TableEncoder
@@ -107,6 +107,37 @@ def diagnose_table(
         raise InvalidDataError(msg)
     found = diagnose(fitted, X, y, tol=tol, random_state=random_state)
     return TableDiagnosis(found, task, len(y))
+
+
+def plan_table(
+    table: Any, target: str, *, tol: float = 0.01, max_size: int = 1000, random_state: int = 0
+) -> NetworkPlan:
+    """Propose the smallest networks that predict a column of numbers to an accuracy.
+
+    Parameters
+    ----------
+    table : path, list of path, or table
+        As for :func:`diagnose_table`.
+    target : str
+        The column to predict; all others are inputs.
+    tol, max_size, random_state
+        As for :func:`solvenet.analysis.plan`.
+
+    Returns
+    -------
+    NetworkPlan
+        What reaches the accuracy, smallest first, and what does not.
+
+    Raises
+    ------
+    InvalidDataError
+        The target is no column of numbers, or there are fewer than 64 rows.
+    """
+    X, values, _ = take_target(_columns(table), target)
+    y = as_target(values, target, "regression")
+    check_varies(y, target, "regression")
+    rows = TableEncoder().fit(X).transform(X)
+    return plan(rows, y, tol=tol, max_size=max_size, random_state=random_state)
 
 
 def _columns(table: Any) -> dict[str, Array]:

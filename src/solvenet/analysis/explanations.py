@@ -1,226 +1,19 @@
-"""From numbers about a representation to its cause of error, in words with numbers."""
+"""The numbers of a diagnosis in words: what limits a network, and what to do."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from solvenet.analysis.advice import Finding
-
-CAUSES = {
-    "none": "nothing limits it at this accuracy",
-    "too wide": "it is wider than the targets need",
-    "noise": "what is left of the targets looks like noise",
-    "step": "the targets jump",
-    "local": "the detail of the targets lies in a small part of the rows",
-    "precision": "the arithmetic hides the modes that the targets need",
-    "scale": "the first layer's weights have the wrong scale",
-    "activation": "another activation has the modes that the targets need",
-    "width": "it has too few units",
-    "rows": "there are too few rows for the detail of the targets",
-    "dimension": "in so many dimensions the rows are too far apart",
-}
-"""What can limit a network, by name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RepresentationNumbers:
-    """What was measured; errors are squared, by leave-one-out, over the variance.
-
-    Attributes
-    ----------
-    n_rows, n_sample, dimension, width : int
-        Rows given and looked at, columns of the inputs, units.
-    precision : str
-        Of the arithmetic.
-    gram : bool
-        Whether the solver or trainer sees the Gram matrix.
-    tol : float
-        Root mean squared error wanted, over the standard deviation of the targets.
-    representable : dict of (str, bool) to int
-        Modes above rounding, by precision and `gram`.
-    saturated : bool
-        Whether more modes than could be counted on the rows are representable.
-    needed : int or None
-        Modes to reach `tol`, or the least error where that is more, of the features that were
-        tried with the least error.
-    needed_reaches : bool
-        Whether so many reach `tol`.
-    error : float
-        With the modes that are representable.
-    errors : dict of str to float
-        By trial: ``"float64"``, ``"half the units"``, ``"scale 2"``, ``"activation sin"`` ...
-    half_rows_error : float or None
-        With half of the rows, of a specification.
-    crowding : float or None
-        Effective parameters over rows, of a fit.
-    modes_in_use : int or None
-        Directions above the ridge, of a fit.
-    neighbours : float
-        Half the mean squared difference between nearest neighbours.
-    residual_neighbours : float
-        The same for what the modes leave, over its own variance: 1 for noise.
-    growth, active, jump, distance, wavenumber : float
-        See :class:`solvenet.analysis.Variation`.
-    frequency : float
-        Cycles across the range of the inputs of the highest representable mode.
-    needed_frequency : float or None
-        The same of the highest mode that is needed.
-    best_scale : float or None
-        Factor of the first layer's weights with the least error.
-    best_activation : str or None
-        Activation with the least error.
-    best_width : int or None
-        Fewest units that reach what is reached.
-    halving_steps : float or None
-        Gradient steps that halve the highest needed mode.
-    scalable : bool
-        Whether the scale of the first layer matters.
-    placed : bool
-        Whether the units were placed by the data.
-    classes : bool
-        Whether the targets are indicators of classes, which always jump.
-    """
-
-    n_rows: int
-    n_sample: int
-    dimension: int
-    width: int
-    precision: str
-    gram: bool
-    tol: float
-    representable: dict[tuple[str, bool], int] = field(repr=False)
-    saturated: bool
-    needed: int | None
-    needed_reaches: bool
-    error: float
-    errors: dict[str, float]
-    half_rows_error: float | None
-    crowding: float | None
-    modes_in_use: int | None
-    neighbours: float
-    residual_neighbours: float
-    growth: float
-    active: float
-    jump: float
-    distance: float
-    wavenumber: float
-    frequency: float
-    needed_frequency: float | None
-    best_scale: float | None
-    best_activation: str | None
-    best_width: int | None
-    halving_steps: float | None
-    scalable: bool
-    placed: bool
-    classes: bool
-
-    @property
-    def modes(self) -> int:
-        """Modes that the network can represent at its precision."""
-        return self.representable[self.precision, self.gram]
-
-
-_HELPS = 0.25
-"""Of the squared error must be left at most, for a remedy to count: half of the error."""
-
-_FEW_ROWS = 0.8
-"""Of the error of half the rows is left at most where more rows help."""
-
-
-def cause_of(n: RepresentationNumbers) -> str:
-    """Return the name of what limits a network, of :data:`CAUSES`.
-
-    Parameters
-    ----------
-    n : RepresentationNumbers
-        What was measured.
-
-    Returns
-    -------
-    str
-        The first of these that is seen: accurate enough (too wide, or none), jumps, noise, a
-        precision that halves the error, local detail, a width, scale or activation that halves
-        it, too few rows for the dimension.
-    """
-    if n.error <= n.tol**2:
-        too_wide = n.best_width is not None and 4 * n.best_width <= n.width
-        return "too wide" if too_wide else "none"
-    if _jumps(n):
-        return "step"
-    if _is_noise(n):
-        return "noise"
-    if _remedy(n, "precision") <= _HELPS * n.error:
-        return "precision"
-    if _is_local(n) and not n.placed:
-        return "local"
-    remedies = {name: _remedy(n, name) for name in ("width", "scale", "activation")}
-    helpful = {name: error for name, error in remedies.items() if error <= _HELPS * n.error}
-    if "width" in helpful and _doublings(n, helpful["width"]) <= _MOST_DOUBLINGS:
-        return "width"
-    if helpful.get("scale", math.inf) <= n.tol**2:
-        return "scale"
-    if helpful:
-        return min(helpful, key=helpful.__getitem__)
-    if n.modes_in_use is not None and n.modes_in_use >= _ALL * n.width and not _rows_help(n):
-        return "width"
-    if n.dimension > _FEW_DIMENSIONS and n.distance > _FAR and n.crowding is None:
-        return "dimension"
-    if not _rows_help(n):
-        return "noise"
-    return "dimension" if n.dimension > _FEW_DIMENSIONS and n.distance > _FAR else "rows"
-
-
-_ALL = 0.75
-_CROWDED = 0.25
-_LOCAL = 0.15
-_FEW_DIMENSIONS = 3
-_FAR = 0.25
-
-
-def _tells(n: RepresentationNumbers) -> bool:
-    """Whether neighbours are near enough to tell jumps from slopes; classes always jump."""
-    return not n.classes and n.dimension <= _FEW_DIMENSIONS and n.distance < _FAR
-
-
-def _jumps(n: RepresentationNumbers) -> bool:
-    return _tells(n) and n.growth < 1.5 and n.jump > 0.2 and n.active < 0.25
-
-
-def _is_local(n: RepresentationNumbers) -> bool:
-    return _tells(n) and n.active < _LOCAL
-
-
-def _is_noise(n: RepresentationNumbers) -> bool:
-    """Whether near neighbours differ as much as the modes leave, and that without pattern."""
-    near = n.dimension <= _FEW_DIMENSIONS and n.distance < _FAR and n.neighbours < 0.6
-    alike = 0.4 * n.neighbours < n.error < 2.5 * n.neighbours
-    return near and alike and n.residual_neighbours > 0.6 and not _rows_help(n)
-
-
-_MOST_DOUBLINGS = 3.0
-
-
-def _doublings(n: RepresentationNumbers, error: float) -> float:
-    """Return how often the units must be doubled, at the rate of the first time."""
-    return math.log(n.error / n.tol**2) / math.log(n.error / max(error, 1e-300))
-
-
-def _rows_help(n: RepresentationNumbers) -> bool:
-    if n.half_rows_error is None:
-        return n.crowding is not None and n.crowding > _CROWDED
-    return n.error < _FEW_ROWS * n.half_rows_error
-
-
-def _remedy(n: RepresentationNumbers, name: str) -> float:
-    """Return the least error by a remedy."""
-    errors = n.errors
-    if name == "precision":
-        return errors["float64"]
-    if name == "width":
-        return errors.get("twice the units", n.error)
-    return min((e for key, e in errors.items() if key.startswith(name)), default=math.inf)
+from solvenet.analysis.causes import (
+    CAUSES,
+    RepresentationNumbers,
+    cause_of,
+    is_local,
+    jumps,
+    neighbours_tell,
+)
 
 
 def explain(n: RepresentationNumbers, cause: str) -> list[Finding]:
@@ -383,10 +176,10 @@ def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
 
 
 def _depth(n: RepresentationNumbers) -> Iterator[Finding]:
-    if not _tells(n):
+    if not neighbours_tell(n):
         return
-    if _jumps(n) or _is_local(n):
-        where = "at jumps" if _jumps(n) else f"in {n.active:.0%} of the rows"
+    if jumps(n) or is_local(n):
+        where = "at jumps" if jumps(n) else f"in {n.active:.0%} of the rows"
         yield Finding(
             "depth",
             "note",
