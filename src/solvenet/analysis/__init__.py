@@ -34,6 +34,7 @@ from solvenet.analysis.modes import (
     unit_modes,
 )
 from solvenet.analysis.nonlinear import ReLUProblem
+from solvenet.analysis.planning import NetworkPlan, plan
 from solvenet.analysis.precision import (
     PRECISIONS,
     CapturedModes,
@@ -43,8 +44,6 @@ from solvenet.analysis.precision import (
     precision_error,
     width_error,
 )
-from solvenet.analysis.planning import NetworkPlan, Proposal, plan
-from solvenet.analysis.planning import NetworkPlan, plan
 from solvenet.analysis.problems import (
     Problem,
     QuadratureProblem,
@@ -62,18 +61,15 @@ from solvenet.analysis.scores import (
     flat_share,
     r_squared,
 )
+from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.spectra import Spectrum, captured_rank, cutoff_level, feature_spectrum
 from solvenet.analysis.units import unit_spectrum
-
-__all__ = [
-    "PRECISIONS",
-    "CapturedModes",
-from solvenet.analysis.specification import NetworkSpec
-from solvenet.analysis.spectra import captured_rank, cutoff_level
 from solvenet.analysis.variation import Variation
 
 __all__ = [
     "CAUSES",
+    "PRECISIONS",
+    "CapturedModes",
     "Diagnosis",
     "ElementFunction",
     "Elements",
@@ -82,21 +78,17 @@ __all__ = [
     "FitNumbers",
     "LinearFlow",
     "Modes",
-    "NetworkSpec",
-    "PowerLaw",
-    "Problem",
-    "Projection",
     "NetworkPlan",
     "NetworkSpec",
     "PowerLaw",
     "Problem",
+    "Projection",
     "Proposal",
     "QuadratureProblem",
     "ReLUProblem",
     "Reach",
     "RemainingTime",
     "RepresentationNumbers",
-    "Score",
     "Score",
     "Spectrum",
     "TrainingRecord",
@@ -130,8 +122,8 @@ __all__ = [
     "low_pass",
     "machine_epsilon",
     "modes_needed",
-    "precision_error",
     "plan",
+    "precision_error",
     "predict_remaining",
     "project",
     "r_squared",

@@ -86,6 +86,7 @@ class PlanRows:
 
     @classmethod
     def of(cls, f: Any, y: Any, dimension: int, random_state: int) -> PlanRows:
+        """Return points of a function, or rows of data, checked and split."""
         rng = stream(random_state, "plan")
         if callable(f):
             X = rng.uniform(-1.0, 1.0, (_FIT_ROWS + _TEST_ROWS, dimension))
@@ -120,12 +121,15 @@ class PlanRows:
 
     @property
     def dimension(self) -> int:
-        return self.X.shape[1]
+        """Columns of the inputs."""
+        return int(self.X.shape[1])
 
     def error(self, prediction: Array) -> float:
+        """Return the error on the rows to test on, over the targets' standard deviation."""
         return float(np.sqrt(np.mean((prediction - self.y_test) ** 2)) / self.y_test.std())
 
     def scaled(self, X: Array) -> Array:
+        """Return inputs in the units of the rows, shape (m, d)."""
         X = np.asarray(X, dtype=np.float64)
         X = X[:, None] if X.ndim == 1 else X
         return (X - self.low) * (2.0 / (self.high - self.low)) - 1.0

@@ -91,7 +91,7 @@ class Neighbours:
         """
         D = Y[self._found[1][:, lag]] - Y
         spread = float(((Y - Y.mean(axis=0)) ** 2).sum()) / len(Y)
-        return np.einsum("ij,ij->i", D, D) / (2.0 * spread)
+        return np.asarray(np.einsum("ij,ij->i", D, D) / (2.0 * spread))
 
     def wavenumber(self, Y: Array) -> float:
         """Return the root mean square of difference over distance, per standard deviation."""

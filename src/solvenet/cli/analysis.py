@@ -9,6 +9,8 @@ import click
 
 from solvenet.cli.app import FILE, app, one_or_list
 
+__all__ = ["app", "diagnose", "plan"]
+
 
 @app.command()
 @click.argument("table", type=FILE, nargs=-1, required=True)

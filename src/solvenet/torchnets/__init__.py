@@ -8,17 +8,16 @@ from solvenet._validation import import_optional
 _WHERE = {
     "LaPerm": "laperm",
     "LaPermRun": "laperm",
+    "ModewiseResidual": "monitor",
     "PermutedConv2d": "permuted",
     "PermutedLinear": "permuted",
     "RankMatch": "permuted",
     "TorchNetwork": "convert",
-    "train_laperm": "laperm",
     "permute_": "permuted",
     "permuted_layers": "permuted",
-    "ModewiseResidual": "monitor",
-    "TorchNetwork": "convert",
     "tangent_kernel": "monitor",
     "to_torch": "convert",
+    "train_laperm": "laperm",
 }
 
 __all__ = sorted(_WHERE)

@@ -193,7 +193,7 @@ class ModewiseResidual:
                 )
                 raise InvalidSettingError(msg)
             place = (x - x.min()) / max(float(np.ptp(x)), 1e-300)
-            return np.cos(np.pi * place[:, None] * np.arange(count))
+            return np.asarray(np.cos(np.pi * place[:, None] * np.arange(count)))
         if modes != "tangent":
             msg = f"modes={modes!r} is unknown. Use 'cosines', 'tangent' or an array."
             raise InvalidSettingError(msg)
