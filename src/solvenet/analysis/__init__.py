@@ -47,6 +47,13 @@ from solvenet.analysis.problems import (
     cosine_probes,
 )
 from solvenet.analysis.quadrature import gauss_rule
+from solvenet.analysis.rashomon import (
+    RashomonRatio,
+    inner_product_probability,
+    rashomon_bound,
+    rashomon_probability,
+    rashomon_ratio,
+)
 from solvenet.analysis.remaining import RemainingTime, predict_remaining
 from solvenet.analysis.scores import (
     Score,
@@ -57,6 +64,8 @@ from solvenet.analysis.scores import (
     r_squared,
 )
 from solvenet.analysis.spectra import Spectrum, captured_rank, cutoff_level, feature_spectrum
+from solvenet.analysis.splitting import Probability, split_probability
+from solvenet.analysis.targets import ReLUTarget, oscillating_target, relu_target
 from solvenet.analysis.units import unit_spectrum
 
 __all__ = [
@@ -70,10 +79,13 @@ __all__ = [
     "LinearFlow",
     "Modes",
     "PowerLaw",
+    "Probability",
     "Problem",
     "Projection",
     "QuadratureProblem",
+    "RashomonRatio",
     "ReLUProblem",
+    "ReLUTarget",
     "RemainingTime",
     "Score",
     "Spectrum",
@@ -100,19 +112,26 @@ __all__ = [
     "gram_flow",
     "half_time_bound",
     "half_time_law",
+    "inner_product_probability",
     "integrate_flow",
     "lazy_limit",
     "low_pass",
     "machine_epsilon",
     "modes_needed",
+    "oscillating_target",
     "precision_error",
     "predict_remaining",
     "project",
     "r_squared",
     "random_biases",
+    "rashomon_bound",
+    "rashomon_probability",
+    "rashomon_ratio",
     "relu_gram",
     "relu_modes",
     "relu_spectrum",
+    "relu_target",
+    "split_probability",
     "uniform_biases",
     "unit_modes",
     "unit_spectrum",
