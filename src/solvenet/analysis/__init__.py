@@ -6,13 +6,7 @@ from solvenet.analysis.beam import relu_spectrum
 from solvenet.analysis.biases import adaptive_biases, random_biases, uniform_biases
 from solvenet.analysis.candidates import Proposal
 from solvenet.analysis.causes import CAUSES, RepresentationNumbers
-from solvenet.analysis.descent import (
-    Ending,
-    TrainingRecord,
-    Trajectory,
-    descend,
-    integrate_flow,
-)
+from solvenet.analysis.descent import Ending, TrainingRecord, Trajectory, descend, integrate_flow
 from solvenet.analysis.diagnosis import Diagnosis, cutoff, diagnose
 from solvenet.analysis.elements import ElementFunction, Elements
 from solvenet.analysis.flow import gradient_flow, gram_flow
@@ -25,14 +19,7 @@ from solvenet.analysis.laws import (
     lazy_limit,
 )
 from solvenet.analysis.linear_flow import LinearFlow
-from solvenet.analysis.modes import (
-    Modes,
-    Projection,
-    modes_needed,
-    project,
-    relu_modes,
-    unit_modes,
-)
+from solvenet.analysis.modes import Modes, Projection, modes_needed, project, relu_modes, unit_modes
 from solvenet.analysis.nonlinear import ReLUProblem
 from solvenet.analysis.planning import NetworkPlan, plan
 from solvenet.analysis.precision import (
@@ -44,13 +31,15 @@ from solvenet.analysis.precision import (
     precision_error,
     width_error,
 )
-from solvenet.analysis.problems import (
-    Problem,
-    QuadratureProblem,
-    balanced_weights,
-    cosine_probes,
-)
+from solvenet.analysis.problems import Problem, QuadratureProblem, balanced_weights, cosine_probes
 from solvenet.analysis.quadrature import gauss_rule
+from solvenet.analysis.rashomon import (
+    RashomonRatio,
+    inner_product_probability,
+    rashomon_bound,
+    rashomon_probability,
+    rashomon_ratio,
+)
 from solvenet.analysis.reach import Reach
 from solvenet.analysis.remaining import RemainingTime, predict_remaining
 from solvenet.analysis.scores import (
@@ -63,6 +52,8 @@ from solvenet.analysis.scores import (
 )
 from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.spectra import Spectrum, captured_rank, cutoff_level, feature_spectrum
+from solvenet.analysis.splitting import Probability, split_probability
+from solvenet.analysis.targets import ReLUTarget, oscillating_target, relu_target
 from solvenet.analysis.units import unit_spectrum
 from solvenet.analysis.variation import Variation
 
@@ -81,11 +72,14 @@ __all__ = [
     "NetworkPlan",
     "NetworkSpec",
     "PowerLaw",
+    "Probability",
     "Problem",
     "Projection",
     "Proposal",
     "QuadratureProblem",
+    "RashomonRatio",
     "ReLUProblem",
+    "ReLUTarget",
     "Reach",
     "RemainingTime",
     "RepresentationNumbers",
@@ -117,20 +111,27 @@ __all__ = [
     "gram_flow",
     "half_time_bound",
     "half_time_law",
+    "inner_product_probability",
     "integrate_flow",
     "lazy_limit",
     "low_pass",
     "machine_epsilon",
     "modes_needed",
+    "oscillating_target",
     "plan",
     "precision_error",
     "predict_remaining",
     "project",
     "r_squared",
     "random_biases",
+    "rashomon_bound",
+    "rashomon_probability",
+    "rashomon_ratio",
     "relu_gram",
     "relu_modes",
     "relu_spectrum",
+    "relu_target",
+    "split_probability",
     "uniform_biases",
     "unit_modes",
     "unit_spectrum",
