@@ -127,7 +127,7 @@ _FEW_ROWS = 0.8
 
 
 def cause_of(n: RepresentationNumbers) -> str:
-    """Return the name of what limits a network, of :data:`CAUSES`.
+    """Return the name of what limits a network, of ``CAUSES``.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class Diagnosis:
     Attributes
     ----------
     cause : str
-        What limits it first: a name of :data:`solvenet.analysis.CAUSES`.
+        What limits it first: a name in ``solvenet.analysis.CAUSES``.
     findings : list of Finding
         What was seen and what to do, the cause first.
     numbers : RepresentationNumbers
