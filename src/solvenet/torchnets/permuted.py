@@ -37,6 +37,11 @@ class RankMatch(torch.nn.Module):
     dtype, device : optional
         Of the weights.
 
+    Raises
+    ------
+    InvalidDataError
+        NaN, or no row with values that differ.
+
     Attributes
     ----------
     values : tensor of shape (n_rows, n_values)
@@ -66,6 +71,12 @@ class RankMatch(torch.nn.Module):
     ) -> None:
         super().__init__()
         ordered = np.sort(np.atleast_2d(np.asarray(values, dtype=np.float64)), axis=1)
+        if not np.ptp(ordered, axis=1).any():
+            msg = (
+                f"All values equal{' in every row' if len(ordered) > 1 else ''}: every "
+                "rearrangement is the same layer. Give values that differ."
+            )
+            raise InvalidDataError(msg)
         self.recipe = recipe
         self.digest = multiset_digest(ordered)
         options = {"dtype": dtype or torch.get_default_dtype(), "device": device}
@@ -139,7 +150,7 @@ class PermutedLinear(torch.nn.Linear):
     InvalidSettingError
         Another scope.
     InvalidDataError
-        Another number of values, NaN.
+        Another number of values, NaN, or all of them equal.
 
     Notes
     -----
@@ -202,7 +213,7 @@ class PermutedConv2d(torch.nn.Conv2d):
     InvalidSettingError
         Another scope.
     InvalidDataError
-        Another number of values, NaN.
+        Another number of values, NaN, or all of them equal.
 
     Examples
     --------
@@ -257,7 +268,7 @@ def permute_(module: Any, *, scope: str = "layer", values: Any = None) -> Any:
     InvalidSettingError
         Another scope, or no layer to permute.
     InvalidDataError
-        A weight without values, or another number of them.
+        A weight without values, another number of them, NaN, or all of them equal.
 
     Notes
     -----
