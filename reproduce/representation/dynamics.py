@@ -172,7 +172,7 @@ PARTS = {
     "dynamics_linear": (
         dynamics_linear,
         {"widths": (100, 400, 1000), "frequencies": MANY},
-        {"widths": (50,), "frequencies": (1, 4, 8)},
+        {"widths": (400,), "frequencies": (4, 8)},
     ),
     "dynamics_trained": (
         dynamics_trained,
@@ -182,7 +182,7 @@ PARTS = {
             "frequencies": (2, 3, 4, 6, 8, 12, 16, 24),
             "n_steps": 300_000,
         },
-        {"n": 100, "amplitudes": (0, 10), "frequencies": (2, 4, 6), "n_steps": 2000},
+        {"n": 400, "amplitudes": (0, 10), "frequencies": (2, 3, 4, 8, 16), "n_steps": 6000},
     ),
     "dynamics_adam": (
         dynamics_adam,
@@ -206,7 +206,7 @@ PARTS = {
             ),
             "frequencies": (1, 2, 4, 6, 8, 12, 16),
         },
-        {"n": 40, "units": (("relu", 1), ("tanh", 5)), "frequencies": (1, 4, 6)},
+        {"n": 40, "units": (("relu2", 1), ("relu3", 1)), "frequencies": (1, 4, 6)},
     ),
     "dynamics_modes": (
         dynamics_modes,

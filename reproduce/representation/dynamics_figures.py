@@ -14,12 +14,12 @@ def half_times(results: Results):
     """Times with fixed and trained biases, steps of Adam, steps of smoother units."""
     figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
     linear = results.read("dynamics_linear")
-    fixed = [row for row in linear if row.item == linear[-1].item or "n = 400" in row.item]
+    n = 400
+    fixed = [row for row in linear if row.item.endswith(f"n = {n}")]
     named = {
         "half-time": fixed + results.read("dynamics_trained"),
         "steps": results.read("dynamics_adam"),
     }
-    n = 400
     laws = {
         "half-time": {
             "law, fixed": lambda m: half_time_law(m, n),
