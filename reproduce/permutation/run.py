@@ -3,13 +3,13 @@
     python reproduce/permutation/run.py [--full] [--only solved ...] [--again] [--output DIR]
     python reproduce/permutation/compare.py
 
-LaPerm needs torch and is most of the time: about three minutes a part on one core up to 320 knots,
-all initialisations and seeds in one computation. ``--full`` adds 640 and 1280 knots. A part that is
-finished is not run again, unless with other settings or ``--again``. ``--quick --output DIR`` runs
-all in less than a minute, too small to say anything.
+LaPerm needs torch and is most of the time: three to five minutes a part on one core up to 160
+knots, all initialisations and seeds in one computation. ``--full`` adds 640 and 1280 knots. A part
+that is finished is not run again, unless with other settings or ``--again``. ``--quick --output
+DIR`` runs all in less than a minute, too small to say anything.
 
-Each of ``laperm.py`` and ``solved.py`` names its parts in ``PARTS``: a function that yields rows, its
-settings, and those of a quick run; ``FULL_PARTS`` are the parts of ``--full``.
+``laperm.py`` and ``solved.py`` name their parts in ``PARTS``: a function that yields rows, its
+settings, and those of a quick run; ``FULL_PARTS`` are those of ``--full``.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import laperm
+import solved
 from common.drawing import draw
 from common.records import as_settings
 from common.running import Part, make_parser, parse, run_parts
 from figures import FIGURES
-import solved
 
 RESULTS = Path(__file__).parent / "results"
 

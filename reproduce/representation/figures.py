@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dynamics_figures
 import matplotlib.pyplot as plt
 from common.drawing import BLACK, BLUE, GREEN, ORANGE, RED
 from common.records import Results, curve
@@ -35,4 +36,4 @@ def _noise(results: Results):
     return figure
 
 
-FIGURES = {"noise": _noise}
+FIGURES = {"noise": _noise} | dynamics_figures.FIGURES

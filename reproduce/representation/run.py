@@ -18,14 +18,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import dynamics
 import noise
+import table1
 from common.drawing import draw
 from common.records import as_settings
 from common.running import Part, make_parser, parse, run_parts
 from figures import FIGURES
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = noise.PARTS
+PARTS = table1.PARTS | noise.PARTS | dynamics.PARTS
 
 
 def study(*, quick: bool) -> dict[str, Part]:

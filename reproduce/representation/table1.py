@@ -148,6 +148,6 @@ SOLVERS = {
 }
 
 PARTS = {
-    "table1": (table1, {"widths": (100, 1000)}, {"widths": (100,)}),
+    "table1": (table1, {"widths": (100, 1000)}, {"widths": (100, 1000)}),
     "table1_solvers": (table1_solvers, {"widths": (100, 1000)}, {"widths": (100,)}),
 }

@@ -83,7 +83,7 @@ def test_small_steps_and_the_integrator_reach_the_same_weights_and_biases():
     assert (np.diff(exact.losses) <= 1e-12).all()
 
 
-@pytest.mark.parametrize(("amplitude", "highest"), [(0.0, 4), (1.0, 4), (3.0, 8), (10.0, 16)])
+@pytest.mark.parametrize(("amplitude", "highest"), [(0.0, 3), (1.0, 4), (3.0, 8), (10.0, 16)])
 def test_trained_biases_halve_by_the_lazy_law(amplitude, highest):
     """Must reach c: within 10 % of the law where it holds; never before the bound."""
     m = np.array([3, 4, 6, 8, 12, 16])
@@ -101,9 +101,9 @@ def test_trained_biases_halve_by_the_lazy_law(amplitude, highest):
 
 def test_high_frequencies_stall_where_the_weights_are_too_small():
     """The barrier of total variation: n A = 400 is less than 2 pi m**2 from m = 8 on."""
-    run = half_time(12, 1.0, n_steps=20_000)
+    run = half_time(12, 1.0, n_steps=8000)
     assert run.half_times()[0] == np.inf
-    assert run.times[-1] > 4 * half_time_law(12, N, amplitude=1.0)
+    assert run.times[-1] > 2 * half_time_law(12, N, amplitude=1.0)
     assert run.ending is Ending.FINISHED
 
 
@@ -171,7 +171,7 @@ def test_smoother_units_learn_later():
     left = []
     for unit in ("relu", "relu2", "tanh"):
         problem = QuadratureProblem(f, unit=unit, n_points=800)
-        run = descend(problem, np.zeros(100), b, n_steps=60_000, train_biases=False)
+        run = descend(problem, np.zeros(100), b, n_steps=25_000, train_biases=False)
         left.append(run.projections[-1, 0])
     assert left[0] < 0.5 < left[1] < left[2]
 

@@ -267,11 +267,21 @@ def test_float32_values_can_be_stored(tmp_path):
         (np.ones(5), "as many as weights"),
         (np.full((3, 8), np.nan), "NaN"),
         ([np.inf] * 24, "infinite"),
+        (np.ones(24), "values that differ"),
     ],
 )
 def test_bad_values_are_refused(values, message):
     with pytest.raises(InvalidDataError, match=message):
         PermutedLinear(8, 3, values=values)
+
+
+def test_a_layer_that_has_only_zeros_has_nothing_to_permute():
+    layer = nn.Linear(3, 2)
+    nn.init.zeros_(layer.weight)
+    with pytest.raises(InvalidDataError, match="All values equal: "):
+        permute_(layer)
+    with pytest.raises(InvalidDataError, match="All values equal in every row"):
+        permute_(nn.Linear(1, 5), scope="row")
 
 
 def test_bad_settings_are_refused():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _COLORS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 _STYLES = ("--", ":", "-.")
+_MARKERS = "osD^v"
 _FLOOR = 1e-8  # relative; below, projections are rounding and squeeze the rest
 
 
@@ -132,12 +133,11 @@ def plot_half_times(
         msg = "No times were given; an array, or a mapping with at least one, is wanted."
         raise InvalidDataError(msg)
     ax = axes_of(ax)
+    shades = _shades(len(drawn))
     for i, (name, (m, values)) in enumerate(drawn.items()):
         finite = np.isfinite(values) & (values > 0)
-        ax.plot(
-            m[finite], values[finite], color=_COLORS[i % len(_COLORS)], marker="o", ms=5, lw=0,
-            label=name,
-        )  # fmt: skip
+        marker = _MARKERS[i % len(_MARKERS)]
+        ax.plot(m[finite], values[finite], color=shades[i], marker=marker, lw=0, label=name)
     grid = np.geomspace(m.min(), m.max(), 100)
     for i, (name, law) in enumerate((laws or {}).items()):
         curve = np.asarray(law(grid), dtype=float)

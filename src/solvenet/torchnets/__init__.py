@@ -11,7 +11,7 @@ _WHERE = {
     "ModewiseResidual": "monitor",
     "PermutedConv2d": "permuted",
     "PermutedLinear": "permuted",
-    "RankMatch": "permuted",
+    "RankMatch": "matching",
     "TorchNetwork": "convert",
     "permute_": "permuted",
     "permuted_layers": "permuted",

@@ -16,7 +16,8 @@ from solvenet._validation import check_choice, check_count, check_nonnegative
 from solvenet.errors import InvalidSettingError, UnsupportedProblemError
 from solvenet.features import DenseMap
 from solvenet.permutation import PermutationProblem, PermutationResult
-from solvenet.torchnets.permuted import SCOPES, rank_matched
+from solvenet.torchnets.matching import rank_matched
+from solvenet.torchnets.permuted import SCOPES
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
