@@ -272,6 +272,7 @@ def test_bad_settings_are_refused(setting, message):
         ({"duration": -1.0}, "duration=-1"),
         ({"duration": np.inf}, "duration=inf"),
         ({"duration": 1.0, "method": "Euler"}, "RK45"),
+        ({"duration": 1.0, "rtol": -1.0}, "rtol=-1"),
     ],
 )
 def test_bad_flows_are_refused(setting, message):

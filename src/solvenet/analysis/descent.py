@@ -312,13 +312,14 @@ def integrate_flow(
     InvalidDataError
         Weights or biases that are not finite or of different lengths.
     InvalidSettingError
-        An unknown method; a duration that is not positive.
+        An unknown method; a duration that is not positive; negative tolerances.
     """
     check_choice("method", method, _INTEGRATORS)
     n_records = check_count("n_records", n_records)
     if check_nonnegative("duration", duration) == 0:
         msg = "duration=0 was given; a positive time is wanted."
         raise InvalidSettingError(msg)
+    rtol, atol = check_nonnegative("rtol", rtol), check_nonnegative("atol", atol)
     run = _Run(problem, a, b, train_biases, callback)
 
     def slope(_: float, theta: Array) -> Array:
