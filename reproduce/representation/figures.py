@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dynamics_figures
 import matplotlib.pyplot as plt
+import spectra_figures
 from common.drawing import BLACK, BLUE, GREEN, ORANGE, RED
 from common.records import Results, curve
 
@@ -36,4 +37,4 @@ def _noise(results: Results):
     return figure
 
 
-FIGURES = {"noise": _noise} | dynamics_figures.FIGURES
+FIGURES = {"noise": _noise} | dynamics_figures.FIGURES | spectra_figures.FIGURES

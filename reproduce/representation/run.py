@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import dynamics
 import noise
+import spectra
 import table1
 from common.drawing import draw
 from common.records import as_settings
@@ -27,7 +28,7 @@ from common.running import Part, make_parser, parse, run_parts
 from figures import FIGURES
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = table1.PARTS | noise.PARTS | dynamics.PARTS
+PARTS = table1.PARTS | noise.PARTS | dynamics.PARTS | spectra.PARTS
 
 
 def study(*, quick: bool) -> dict[str, Part]:

@@ -43,6 +43,17 @@ def test_a_design_matrix_in_the_plane_agrees(power):
     np.testing.assert_allclose(found, expected, rtol=0.02 if power == 1 else 0.005)
 
 
+def test_random_units_have_eigenvalues_near_n_over_the_measure():
+    rng = np.random.default_rng(0)
+    n, points = 1500, rng.standard_normal((4000, 3))
+    w = rng.standard_normal((n, 3))
+    w /= np.linalg.norm(w, axis=1)[:, None]
+    points *= (rng.random(4000) ** (1 / 3) / np.linalg.norm(points, axis=1))[:, None]
+    design = np.maximum(points @ w.T - rng.uniform(-1, 1, n), 0.0) * np.sqrt(4 / 3 * np.pi / 4000)
+    found = np.linalg.eigvalsh(design.T @ design)[::-1][:4] / n * (2 * 4 * np.pi)
+    np.testing.assert_allclose(found, ball_spectrum(3, degree=20).expanded(4), rtol=0.12)
+
+
 @pytest.mark.parametrize(("d", "power", "harmonic"), [(2, 1, 5), (3, 0, 2), (3, 2, 7), (5, 1, 4)])
 def test_the_closed_form_of_the_radial_operator_agrees(d, power, harmonic):
     """Rodrigues' formula integrated by parts: for degrees above p it is one zonal polynomial

@@ -31,8 +31,9 @@ def ball_spectrum(dimension: int, *, power: int = 1, degree: int = 100) -> Spect
 
     The operator maps a to the network ``h(x)``, the integral of ``a(w, b) max(w x - b, 0)**p``
     over unit vectors w (surface measure) and b in (-1, 1); its Gram kernel is ``G(w, b, w', b')``,
-    the integral of the product of two such units over the ball. n units drawn at random
-    from that measure have a Gram matrix with eigenvalues near n / (2 |sphere|) times these.
+    the integral of the product of two such units over the ball. n units drawn at random from
+    that measure have a Gram matrix with eigenvalues near n times these, over the measure: twice
+    the area of the sphere.
 
     Parameters
     ----------
