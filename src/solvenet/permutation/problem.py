@@ -211,6 +211,12 @@ class PermutationProblem:
         alpha = y_mean - gamma * z_mean if self.alpha == "free" else float(self.alpha)
         return float(gamma), alpha
 
+    def error(self, coef: Array) -> float:
+        """Return the root mean squared error of these coefficients, scaled by :meth:`scaled`."""
+        z = combined(self.features, self.X, coef)
+        gamma, alpha = self._scale(z)
+        return math.sqrt(float(np.mean((self.y - alpha - gamma * z) ** 2)))
+
     def result(
         self, permutation: Array, *, method: str = "given", reason: str = "", seconds: float = 0.0
     ) -> PermutationResult:

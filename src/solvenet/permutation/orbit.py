@@ -1,0 +1,195 @@
+"""Alternating directions: least squares in turn with projection onto all rearrangements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import isotonic_regression
+
+from solvenet.permutation.swaps import improve_by_swaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from solvenet._array_api import Array
+    from solvenet.permutation.problem import Quadratic
+
+_PRICES = 10.0 ** np.arange(-10, -2, 2)
+_SHORT, _LONG, _LOOK = 100, 400, 4
+_SCALES = 2.0 ** np.arange(-3, 3)
+_FINER = np.array([0.84, 1.0, 1.19])
+_KEPT, _POLISHED = 2, 3
+
+
+def to_orbit(T: Array, values: Array) -> Array:
+    """Return the rearrangements of `values` nearest to the columns of T (rank matching).
+
+    Parameters
+    ----------
+    T : array of shape (n, k)
+        Any numbers.
+    values : array of shape (n,)
+        The multiset, ascending.
+
+    Returns
+    -------
+    array of shape (n, k)
+        The smallest value stands where the smallest number of the column stood, and so on:
+        the exact Euclidean projection onto the orbit.
+    """
+    Z = np.empty_like(T)
+    np.put_along_axis(Z, np.argsort(T, axis=0, kind="stable"), values[:, None], axis=0)
+    return Z
+
+
+def to_permutahedron(T: Array, values: Array) -> Array:
+    """Return the projections of the columns of T onto the convex hull of the orbit.
+
+    Parameters
+    ----------
+    T : array of shape (n, k)
+        Any numbers.
+    values : array of shape (n,)
+        The multiset, ascending.
+
+    Returns
+    -------
+    array of shape (n, k)
+        By isotonic regression of the sorted column less the values. Cost: O(k n log n).
+
+    References
+    ----------
+    C. Lim, S. Wright (2016), Efficient Bregman projections onto the permutahedron.
+    """
+    Z = np.empty_like(T)
+    for k in range(T.shape[1]):
+        order = np.argsort(T[:, k], kind="stable")
+        ranked = T[order, k]
+        # Values plus what is above them, made monotone: moment conditions of majorisation.
+        Z[order, k] = ranked - isotonic_regression(ranked - values, increasing=True).x
+    return Z
+
+
+def alternate(
+    quadratic: Quadratic,
+    values: Array,
+    gammas: Array,
+    prices: Array,
+    *,
+    starts: Array,
+    iterations: int = 700,
+    project: Callable[[Array, Array], Array] = to_orbit,
+) -> tuple[Array, Array]:
+    """Alternate between least squares and a projection (ADMM), several settings at once.
+
+    Parameters
+    ----------
+    quadratic : Quadratic
+        The error of coefficients.
+    values : array of shape (n,)
+        The multiset, ascending.
+    gammas : array of shape (k,)
+        Output scales.
+    prices : array of shape (k,)
+        Weights of the distance to the projection, relative to the largest eigenvalue.
+    starts : array of shape (n, k)
+        Where to start.
+    iterations : int, default=700
+        How many.
+    project : callable, default=to_orbit
+        The projection: onto the orbit, or onto its hull (a lower bound on every error).
+
+    Returns
+    -------
+    coef : array of shape (n, k)
+        The best projected coefficients of each column.
+    errors : array of shape (k,)
+        Their mean squared errors, with a free gamma at its best.
+
+    Notes
+    -----
+    With the eigenvectors Q and eigenvalues w of the Gram matrix, computed once, each iteration
+    is two products with Q and a sort: ``4 n**2 k`` operations.
+    """
+    w, Q = quadratic.eigen
+    r = prices * w[-1] * gammas**2
+    h = Q.T @ quadratic.h
+    shrink = 1.0 / (gammas**2 * w[:, None] + r)
+    lift = gammas * h[:, None]
+    Z = project(starts, values)
+    U = np.zeros_like(Z)
+    best, least = Z.copy(), np.full(Z.shape[1], np.inf)
+    for step in range(iterations):
+        D = Z - U
+        near = Q.T @ D
+        D += Q @ ((lift + r * near) * shrink - near)
+        T = D + U
+        Z = project(T, values)
+        U = T - Z
+        if step % _LOOK and step < iterations - 1:
+            continue
+        errors = _errors(quadratic, w, Q.T @ Z, h, gammas)
+        better = errors < least
+        least[better] = errors[better]
+        best[:, better] = Z[:, better]
+    return best, least
+
+
+def _errors(quadratic: Quadratic, w: Array, Z: Array, h: Array, gammas: Array) -> Array:
+    linear, square = h @ Z, w @ (Z * Z)
+    scale = gammas
+    if quadratic.gamma == "free":
+        scale = linear / np.maximum(square, np.finfo(np.float64).tiny)
+    return np.asarray(quadratic.yy - 2 * scale * linear + scale**2 * square)
+
+
+def search_orbit(quadratic: Quadratic, values: Array, rng: np.random.Generator) -> Array:
+    """Return the best rearrangement that alternating directions and swaps find.
+
+    Parameters
+    ----------
+    quadratic : Quadratic
+        The error of coefficients.
+    values : array of shape (n,)
+        The multiset.
+    rng : numpy.random.Generator
+        For the starts.
+
+    Returns
+    -------
+    array of shape (n,)
+        From a coarse grid of scales and prices, a longer run around the best, and swaps.
+
+    Notes
+    -----
+    The scale starts at that of the free coefficients of least norm, whose spread the values
+    should have.
+    """
+    v = np.sort(values)
+    theta = quadratic.free_coef
+    spread = float(np.linalg.norm(theta)) / max(float(np.linalg.norm(v)), 1e-300)
+    if quadratic.gamma != "free":
+        scales = np.array([float(quadratic.gamma)])
+    else:
+        base = spread if spread > 0 else 1.0
+        scales = base * _SCALES
+        if not np.allclose(v, -v[::-1], rtol=0, atol=1e-9 * float(v[-1] - v[0])):
+            scales = np.concatenate([scales, -scales])
+    gammas = np.repeat(scales, len(_PRICES))
+    prices = np.tile(_PRICES, len(scales))
+    starts = rng.standard_normal((len(v), len(gammas)))
+    coef, errors = alternate(quadratic, v, gammas, prices, starts=starts, iterations=_SHORT)
+    # The best ones once more, longer and with scales between those of the grid.
+    best = np.repeat(np.argsort(errors, kind="stable")[:_KEPT], len(_FINER))
+    finer = np.tile(_FINER, _KEPT)[: len(best)] if quadratic.gamma == "free" else 1.0
+    coef, errors = alternate(
+        quadratic,
+        v,
+        gammas[best] * finer,
+        prices[best],
+        starts=coef[:, best],
+        iterations=_LONG,
+    )
+    polished = [improve_by_swaps(quadratic, coef[:, k]) for k in np.argsort(errors)[:_POLISHED]]
+    return min(polished, key=quadratic.error)
