@@ -92,7 +92,7 @@ def test_fewer_than_two_biases_are_refused(biases, n):
 @pytest.mark.parametrize(
     ("f", "words"),
     [
-        (lambda x: x * np.nan, "f.x. holds 20001 NaN"),
+        (lambda x: x * np.nan, "f is NaN or infinite at 20001 of 20001 points, the first x = -1"),
         (lambda x: np.where(x > 0.3, np.inf, x), "infinite"),
         (lambda x: x[:5], "one real number a point"),
         (lambda x: np.exp(1j * x), "NaN"),

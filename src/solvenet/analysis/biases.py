@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from solvenet._random import stream
-from solvenet._validation import check_count, check_finite, check_nonnegative
+from solvenet._validation import check_count, check_nonnegative
 from solvenet.errors import InvalidDataError, InvalidSettingError
 
 if TYPE_CHECKING:
@@ -204,7 +204,13 @@ def values_at(function: Callable[[Array], Array], x: Array, *, name: str) -> Arr
             "is wanted. Give a vectorised function, such as lambda x: np.sin(x)."
         )
         raise InvalidDataError(msg) from error
-    check_finite(f"{name}(x)", values)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        msg = (
+            f"{name} is NaN or infinite at {int(bad.sum())} of {x.size} points, the first "
+            f"x = {x[bad][0]:.6g}. Give a function that is finite on [-1, 1]."
+        )
+        raise InvalidDataError(msg)
     return values
 
 

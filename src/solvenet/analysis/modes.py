@@ -27,7 +27,7 @@ _POINTS = 16
 """Gauss points of a cell in which a mode turns by at most half a wave."""
 
 _FEWEST_CELLS = 200
-_BLOCK = 4096
+_BLOCK = 2**22
 _FIRST_TRY = 64
 
 
@@ -285,7 +285,7 @@ def project(
     -----
     By the Gauss rule of the modes, at least 200 cells of 8 or more points: f should be smooth
     on that scale. Two passes over its nodes, ``4 n_nodes n_modes`` flops and the
-    evaluation of the modes.
+    evaluation of the modes, 100 MB at a time.
 
     Examples
     --------
@@ -301,7 +301,8 @@ def project(
         msg = f'offset={offset!r} was given; a finite number or "left" is wanted.'
         raise InvalidSettingError(msg)
     rest = values - constant
-    blocks = [slice(i, i + _BLOCK) for i in range(0, len(rest), _BLOCK)]
+    step = max(_BLOCK // modes.n_modes, 1)
+    blocks = [slice(i, i + step) for i in range(0, len(rest), step)]
     coefficients = np.zeros(modes.n_modes)
     for rows in blocks:
         coefficients += (modes.weights[rows] * rest[rows]) @ modes.evaluate(modes.nodes[rows])
