@@ -142,6 +142,8 @@ def _digits(seed: int, name: str, options: dict | None, rate: float) -> tuple[fl
     elif options is not None:
         laperm = LaPerm(net, **options)
     train(net, lambda: _shuffled(x, labels, 32), -(-len(x) // 32), 30, rate, laperm)
+    if laperm is not None:
+        permute_(net, scope=options["scope"])  # changes nothing, and tells the bits
     return accuracy(net, x_test, labels_test), bits_per_weight(net)
 
 

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 MOST_UNITS = 300
 """Units that ``n_units="auto"`` does not exceed: beyond, the search takes long."""
 
-_ROWS_PER_UNIT = 2
+_FEWEST_UNITS = 10
+_ROWS_PER_UNIT = 5
 _COVERED = 0.99
 
 
@@ -91,7 +92,7 @@ class PermutationNetworkBase(BaseEstimator):
     def _width(self, n_rows: int) -> int:
         if isinstance(self.n_units, str):
             check_choice("n_units", self.n_units, ("auto",))
-            return max(2, min(MOST_UNITS, n_rows // _ROWS_PER_UNIT) // 2 * 2)
+            return max(_FEWEST_UNITS, min(MOST_UNITS, n_rows // _ROWS_PER_UNIT) // 2 * 2)
         n_units = check_count("n_units", self.n_units, minimum=2)
         if n_units % 2:
             msg = f"n_units={n_units} was given; an even number is wanted: two units a kink."
@@ -110,7 +111,8 @@ class PermutationNetworkRegressor(RegressorMixin, PermutationNetworkBase):
     Parameters
     ----------
     n_units : int or "auto", default="auto"
-        Hidden units, an even number; ``"auto"`` is one for two rows, at most 300.
+        Hidden units, an even number; ``"auto"`` is one for five rows, at least 10 and at
+        most 300. Nothing else limits overfitting.
     values : {"equidistant", "normal", "uniform", "pairwise"}, default="equidistant"
         How the values are drawn; see :class:`~solvenet.permutation.MultisetRecipe`.
     bits : int, optional
@@ -230,7 +232,8 @@ class PermutationNetworkClassifier(ClassifierMixin, PermutationNetworkBase):
     Parameters
     ----------
     n_units : int or "auto", default="auto"
-        Hidden units, an even number; ``"auto"`` is one for two rows, at most 300.
+        Hidden units, an even number; ``"auto"`` is one for five rows, at least 10 and at
+        most 300. Nothing else limits overfitting.
     values : {"equidistant", "normal", "uniform", "pairwise"}, default="equidistant"
         How the values are drawn; see :class:`~solvenet.permutation.MultisetRecipe`.
     bits : int, optional

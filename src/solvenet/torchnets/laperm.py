@@ -216,11 +216,15 @@ def train_laperm(
     state = _Networks(given, seed, getattr(torch, dtype))
     rng = stream(seed, "laperm", "rows")
     rows = np.tile(np.arange(len(given[0].y)), (len(given), 1))
-    epochs, kept, losses, last = [], [], [], 0
+    epochs, kept, last = [], [], 0
+    # Filled, not appended to: small arrays between large ones that come and go cost memory.
+    losses = np.empty((n_epochs, len(given)))
     with torch.inference_mode():
         for epoch in range(n_epochs):
-            losses.append(state.epoch(rng.permuted(rows, axis=1), batch, rate * decay**epoch))
-            stop = bool(progress(epoch + 1, losses[-1])) if progress is not None else False
+            losses[epoch] = state.epoch(rng.permuted(rows, axis=1), batch, rate * decay**epoch)
+            stop = (
+                bool(progress(epoch + 1, losses[epoch].copy())) if progress is not None else False
+            )
             k = math.ceil(period * (2 - decay) ** (epoch / 10)) if relaxed else period
             # A period of 1 is met in the published program by relaxing it: every epoch.
             due = epoch + 1 - last >= k
@@ -236,7 +240,7 @@ def train_laperm(
     permutations = np.stack(kept, axis=1) if kept else np.empty((len(given), 0, state.n_units), int)
     found = state.results(given, order, seconds)
     return [
-        LaPermRun(result, np.array(epochs), permutations[i], np.stack(losses)[:, i])
+        LaPermRun(result, np.array(epochs), permutations[i], losses[: epochs[-1], i])
         for i, result in enumerate(found)
     ]
 
