@@ -4,8 +4,10 @@ from solvenet.analysis.advice import Finding, FitNumbers, advise, enough_units
 from solvenet.analysis.ball import ball_spectrum, weyl_count
 from solvenet.analysis.beam import relu_spectrum
 from solvenet.analysis.biases import adaptive_biases, random_biases, uniform_biases
+from solvenet.analysis.breakpoints import equal_mode_breakpoints
 from solvenet.analysis.candidates import Proposal
 from solvenet.analysis.causes import CAUSES, RepresentationNumbers
+from solvenet.analysis.decomposition import Decomposition, Piece, decompose
 from solvenet.analysis.descent import Ending, TrainingRecord, Trajectory, descend, integrate_flow
 from solvenet.analysis.diagnosis import Diagnosis, cutoff, diagnose
 from solvenet.analysis.elements import ElementFunction, Elements
@@ -61,6 +63,7 @@ __all__ = [
     "CAUSES",
     "PRECISIONS",
     "CapturedModes",
+    "Decomposition",
     "Diagnosis",
     "ElementFunction",
     "Elements",
@@ -71,6 +74,7 @@ __all__ = [
     "Modes",
     "NetworkPlan",
     "NetworkSpec",
+    "Piece",
     "PowerLaw",
     "Probability",
     "Problem",
@@ -100,9 +104,11 @@ __all__ = [
     "cosine_probes",
     "cutoff",
     "cutoff_level",
+    "decompose",
     "descend",
     "diagnose",
     "enough_units",
+    "equal_mode_breakpoints",
     "feature_spectrum",
     "fit_power_law",
     "flat_share",
