@@ -14,11 +14,12 @@ from scipy import linalg
 
 from solvenet._random import stream
 from solvenet._validation import check_finite
+from solvenet.analysis.decomposition import decompose
 from solvenet.analysis.elements import Elements
 from solvenet.analysis.precision import machine_epsilon
 from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.variation import Neighbours
-from solvenet.errors import FewPairsWarning, InvalidDataError
+from solvenet.errors import FewPairsWarning, InvalidDataError, SolvenetWarning
 from solvenet.features import SWIM, DenseMap, get_activation
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _FIT_ROWS, _TEST_ROWS = 2000, 1000
 _CHEAPER = (("float32", True), ("float32", False), ("float64", True))
 _SAFETY = 4.0
+_UNITS_A_PIECE = 8
+_MARGIN = 0.7
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class PlanRows:
     y_test: Array
     low: Array
     high: Array
+    function: Callable[[Array], Array] | None = None
 
     @classmethod
     def of(cls, f: Any, y: Any, dimension: int, random_state: int) -> PlanRows:
@@ -117,7 +121,8 @@ class PlanRows:
         span = np.where(high > low, high - low, 1.0)
         Z = np.clip((X - low) * (2.0 / span) - 1.0, -1.0, 1.0)
         fit, test = order[:n_fit], order[n_fit:]
-        return cls(Z[fit], y[fit], Z[test], y[test], low, low + span)
+        function = f if callable(f) else None
+        return cls(Z[fit], y[fit], Z[test], y[test], low, low + span, function)
 
     @property
     def dimension(self) -> int:
@@ -156,6 +161,8 @@ def candidates(data: PlanRows, random_state: int) -> Iterator[Try]:
     if data.dimension == 1:
         yield partial(_elements, data, True)
         yield partial(_adaptive, data)
+        if data.function is not None:
+            yield partial(_components, data)
     yield partial(_network, data, NetworkSpec(), random_state)
 
 
@@ -225,6 +232,26 @@ def _coefficients(A: Array, y: Array, precision: str, *, gram: bool) -> Array:
         kept = s > eps * s[0]
         out = Vt[kept].T @ ((U[:, kept].T @ y) / s[kept])
     return np.asarray(out, dtype=np.float64)
+
+
+def _components(data: PlanRows, size: int, tol: float) -> Proposal:
+    """Fit a network of several components, each for a piece of the inputs."""
+    assert data.function is not None
+    # Pieces of equal variation; the search for pieces of equally many modes takes seconds.
+    knots = _graded(data, max(2, size // _UNITS_A_PIECE) + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SolvenetWarning)
+        parts = decompose(data.function, knots, tol=min(_MARGIN * tol, 0.5))
+    error = data.error(parts(data.X_test[:, 0]))
+    n_units = [piece.n_units for piece in parts.pieces]
+    # A weight and a bias a unit; of a piece its two ends, offset and slope.
+    numbers = 2 * sum(n_units) + 4 * len(n_units)
+    flops = 2.0 * len(data.y) * sum(n * n for n in n_units)
+
+    def function(X: Array) -> Array:
+        return parts(np.asarray(X, dtype=np.float64).reshape(-1))
+
+    return Proposal("components", sum(n_units), numbers, None, "float64", error, flops, function)
 
 
 def _elements(data: PlanRows, graded: bool, size: int, tol: float) -> Proposal:

@@ -101,7 +101,8 @@ def plan(
     Kinds: ReLU networks with evenly spread biases, in one dimension also with biases that
     follow the variation; tanh and sine networks whose scale follows it; tanh units sampled from
     pairs of rows (SWIM); linear elements (one dimension) and bilinear ones (two), even and
-    graded. An arithmetic is tried in full: features, products and decomposition are rounded.
+    graded; of a function of one variable also components for its pieces (:func:`decompose`). An
+    arithmetic is tried in full: features, products and decomposition are rounded.
 
     *Cost.* Up to about 40 singular value decompositions of 2000 rows by at most `max_size` columns;
     a kind stops where it is eight times larger than the smallest that was found.
