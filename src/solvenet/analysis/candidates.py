@@ -30,6 +30,7 @@ _CHEAPER = (("float32", True), ("float32", False), ("float64", True))
 _SAFETY = 4.0
 _UNITS_A_PIECE = 8
 _MARGIN = 0.7
+_COARSE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ Try = Callable[[int, float], Proposal]
 """From a size and an error wanted to what was reached."""
 
 
-def candidates(data: PlanRows, random_state: int) -> Iterator[Try]:
+def candidates(data: PlanRows, tol: float, random_state: int) -> Iterator[Try]:
     """Yield what is tried, cheap and small ones first."""
     near = Neighbours(data.X)
     Y = data.y[:, None]
@@ -161,7 +162,8 @@ def candidates(data: PlanRows, random_state: int) -> Iterator[Try]:
     if data.dimension == 1:
         yield partial(_elements, data, True)
         yield partial(_adaptive, data)
-        if data.function is not None:
+        # ReLU pieces want 1 / sqrt(tol) units each: hopeless, and slow to find so, below.
+        if data.function is not None and tol >= _COARSE:
             yield partial(_components, data)
     yield partial(_network, data, NetworkSpec(), random_state)
 

@@ -101,8 +101,8 @@ def plan(
     Kinds: ReLU networks with evenly spread biases, in one dimension also with biases that
     follow the variation; tanh and sine networks whose scale follows it; tanh units sampled from
     pairs of rows (SWIM); linear elements (one dimension) and bilinear ones (two), even and
-    graded; of a function of one variable also components for its pieces (:func:`decompose`). An
-    arithmetic is tried in full: features, products and decomposition are rounded.
+    graded; of a function of one variable also components for its pieces (:func:`decompose`), from
+    tol=1e-3 on. An arithmetic is tried in full: features, products and decomposition are rounded.
 
     *Cost.* Up to about 40 singular value decompositions of 2000 rows by at most `max_size` columns;
     a kind stops where it is eight times larger than the smallest that was found.
@@ -122,7 +122,7 @@ def plan(
     data = PlanRows.of(f, y, check_count("dimension", dimension), random_state)
     found: list[Proposal] = []
     failed: list[Proposal] = []
-    for kind in candidates(data, random_state):
+    for kind in candidates(data, float(tol), random_state):
         smallest = min((p.n_parameters for p in found), default=None)
         good, best = _smallest(kind, min(max_size, len(data.y) // 2), tol, smallest)
         if good is not None:
