@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import solvenet
 from solvenet import SampledNetworkRegressor
 from solvenet.sources import MemoryTable
 
@@ -29,7 +30,7 @@ def test_the_example_is_short_and_does_what_it_says(capsys: pytest.CaptureFixtur
 
 
 def test_least_squares_without_a_network_is_as_accurate_as_it_can_be() -> None:
-    _, example, _ = python_blocks(README)
+    _, example, *_ = python_blocks(README)
     assert len(example.splitlines()) <= 6
     names: dict[str, Any] = {"np": np}
     exec(compile(example, "README.md", "exec"), names)
@@ -43,7 +44,7 @@ def test_files_are_fitted_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     import pyarrow.parquet as pq
 
-    *_, example = python_blocks(README)
+    _, _, example, _ = python_blocks(README)
     rng = np.random.default_rng(0)
     (tmp_path / "sales").mkdir()
     for number in range(2):
@@ -56,6 +57,14 @@ def test_files_are_fitted_as_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyP
     predicted = names["model"].predict(MemoryTable({"x": x}))
     assert np.abs(predicted - np.sin(x)).max() < 1e-8
     assert [path.name for path in tmp_path.iterdir()] == ["sales"]
+
+
+def test_the_diagnosis_says_what_is_claimed(capsys: pytest.CaptureFixture[str]) -> None:
+    *_, example = python_blocks(README)
+    exec(compile(example, "README.md", "exec"), {"np": np, "solvenet": solvenet})
+    shown = capsys.readouterr().out
+    there, needed = re.search(r"# (\d+) modes .* (\d+) are needed", example).groups()  # type: ignore[union-attr]
+    assert f"represent {there} modes; the data need {needed}," in shown
 
 
 def test_the_two_commands_are_targets_of_make() -> None:
