@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvenet.permutation.feasibility import full_gain
+from solvenet.permutation.gain import full_gain
 from solvenet.permutation.matching import match_sums
 from solvenet.permutation.pairing import shaped_pairs
 from solvenet.permutation.spline import SplineTarget
@@ -74,7 +74,7 @@ def _gains(problem: PermutationProblem, target: SplineTarget, v: Array) -> list[
     mirrored = np.allclose(v, -v[::-1], rtol=0, atol=1e-9 * float(v[-1] - v[0]))
     gains = []
     least = {
-        sign: full_gain(target.kinks, sign * v, n_free=target.n_free)
+        sign: full_gain(target.kinks, sign * v, n_free=target.n_free, slope=target.slope)
         for sign in ((1.0,) if mirrored else (1.0, -1.0))
     }
     for slack in SLACKS:

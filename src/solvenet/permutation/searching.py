@@ -15,7 +15,7 @@ from solvenet.permutation.orbit import search_orbit
 from solvenet.permutation.problem import permutation_of
 from solvenet.permutation.spline import SplineTarget
 from solvenet.permutation.step_blocks import step_blocks
-from solvenet.permutation.swaps import improve_by_swaps
+from solvenet.permutation.swaps import improve_by_kicks, improve_by_swaps
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 METHODS = ("auto", "constructive", "orbit", "swaps", "step blocks")
 
-NEAR = 4.0
-"""The orbit is searched where the error is above this multiple of the floor."""
+FEW_UNITS, NEAR, FAR, KICKED = 256, 1.25, 4.0, 2.0
+"""The orbit is searched where the error is above NEAR times the floor, with many units FAR
+times; few units are kicked and swapped again above KICKED times the floor."""
 
 MOST_UNITS = 4096
 """Beyond it no Gram matrix is formed unless a method is asked for by name."""
@@ -46,7 +47,8 @@ def solve_permutation(
         while that helps, from a random start. "step blocks": the construction of the
         paper's proof, made an algorithm. "auto": the constructive one where there are knots,
         then swaps where the error is above 1.02 times that of least squares without any
-        constraint, then the orbit where it is above 4 times that; the best is returned.
+        constraint, then the orbit and repeated swaps where it is a multiple of that; the best
+        is returned.
     random_state : int, default=0
         Seed of random starts and chains.
 
@@ -130,12 +132,16 @@ def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Arra
         coef = improve_by_swaps(problem.quadratic, coef)
         least = problem.error(coef)
         said.append(f"swaps {least:.2g}")
-    if least > NEAR * floor:
+    few = problem.n_units <= FEW_UNITS
+    if least > (NEAR if few else FAR) * floor:
         found = search_orbit(problem.quadratic, problem.values, rng)
         error = problem.error(found)
         said.append(f"the orbit {error:.2g}")
         if error < least:
-            coef, method = found, "orbit"
+            coef, least, method = found, error, "orbit"
+    if few and least > KICKED * floor:
+        coef = improve_by_kicks(problem.quadratic, coef, rng)
+        said.append(f"kicks {problem.error(coef):.2g}")
     return coef, method, _sentence(said, floor)
 
 
