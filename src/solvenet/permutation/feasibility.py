@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PRICES = np.array([1e-8, 1e-6, 1e-4])
 _ITERATIONS = 200
 _ABOVE_FULL = 1.25
-_LAST = 0.3
+_LAST = 0.2
 
 
 class Verdict(Enum):
@@ -174,6 +174,8 @@ def _predicted(
             return least
     v = np.sort(problem.values)
     scales = scales_of(problem.quadratic, v)
+    if problem.gamma == "free":
+        scales = np.concatenate([scales, scales * math.sqrt(2)])
     gammas, prices = np.repeat(scales, len(_PRICES)), np.tile(_PRICES, len(scales))
     _, errors = alternate(
         problem.quadratic,
