@@ -24,6 +24,7 @@ _PRICES = np.array([1e-8, 1e-6, 1e-4])
 _ITERATIONS = 200
 _ABOVE_FULL = 1.25
 _LAST = 0.2
+_OF_KINKS = np.array([0.7, 1.0, 1.4, 2.0, 3.0])
 
 
 class Verdict(Enum):
@@ -176,6 +177,11 @@ def _predicted(
     scales = scales_of(problem.quadratic, v)
     if problem.gamma == "free":
         scales = np.concatenate([scales, scales * math.sqrt(2)])
+        if target is not None:
+            # Scales at which two values make the largest kink, as steps need.
+            largest = float(np.abs(target.kinks).max()) / (2 * float(np.abs(v).max()))
+            scales = np.concatenate([scales, largest * _OF_KINKS, -largest * _OF_KINKS])
+        scales = scales[scales != 0]
     gammas, prices = np.repeat(scales, len(_PRICES)), np.tile(_PRICES, len(scales))
     _, errors = alternate(
         problem.quadratic,
@@ -192,13 +198,16 @@ def _predicted(
 
 def _rounding(values: Array, target: SplineTarget) -> float:
     """Return the error of rounding for gamma = 1: values come in steps."""
-    steps, gaps = np.diff(np.sort(values)), target.gaps
+    # Slopes at the ends are chosen, not rounded on the way.
+    steps, gaps = np.diff(np.sort(values)), target.gaps[1:-1]
+    if not len(gaps):
+        return 0.0
     reach = float(steps.sum())
     step = math.sqrt(float((steps**3).sum()) / reach)
     if Lattice.of(values) is None:
         # No chains: towards the last knots fewer and fewer values are left to choose from.
         step = math.hypot(step, _LAST * reach / math.sqrt(len(gaps)))
-    return step * math.sqrt(float((gaps**3).sum() / gaps.sum()) / 12)
+    return step * math.sqrt(float((gaps**3).sum() / target.gaps.sum()) / 12)
 
 
 def _shaped(problem: PermutationProblem, target: SplineTarget) -> float:

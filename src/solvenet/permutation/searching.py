@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 METHODS = ("auto", "constructive", "orbit", "swaps", "step blocks")
 
-FEW_UNITS, NEAR, FAR, KICKED = 256, 1.25, 4.0, 2.0
+FEW_UNITS, TINY, NEAR, FAR, KICKED = 256, 16, 1.25, 4.0, 2.0
 """The orbit is searched where the error is above NEAR times the floor, with many units FAR
-times; few units are kicked and swapped again above KICKED times the floor."""
+times; few units are kicked and swapped again above KICKED times the floor, TINY numbers always."""
 
 MOST_UNITS = 4096
 """Beyond it no Gram matrix is formed unless a method is asked for by name."""
@@ -139,7 +139,7 @@ def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Arra
         said.append(f"the orbit {error:.2g}")
         if error < least:
             coef, least, method = found, error, "orbit"
-    if few and least > KICKED * floor:
+    if (few and least > KICKED * floor) or problem.n_units <= TINY:
         coef = improve_by_kicks(problem.quadratic, coef, rng)
         said.append(f"kicks {problem.error(coef):.2g}")
     return coef, method, _sentence(said, floor)

@@ -80,7 +80,7 @@ def improve_by_kicks(
     rng : numpy.random.Generator
         For the values that are disturbed.
     rounds : int, default=30
-        Each moves six values round, then :func:`improve_by_swaps`; the better is kept.
+        Each moves three to six values round, then :func:`improve_by_swaps`; the better is kept.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def improve_by_kicks(
     """
     best, least = coef, quadratic.error(coef)
     for _ in range(rounds):
-        moved = rng.permutation(len(best))[:_KICKED]
+        moved = rng.permutation(len(best))[: int(rng.integers(3, _KICKED + 1))]
         kicked = best.copy()
         kicked[moved] = best[np.roll(moved, 1)]
         kicked = improve_by_swaps(quadratic, kicked)
