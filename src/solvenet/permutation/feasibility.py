@@ -170,7 +170,7 @@ def _predicted(
     """Return the error to be expected of the best permutation."""
     least = math.inf
     if target is not None and problem.alpha == "free":
-        least = math.hypot(floor, _shaped(problem, target))
+        least = math.hypot(floor, shaped_error(problem, target))
         if least <= wanted:
             return least
     v = np.sort(problem.values)
@@ -210,8 +210,22 @@ def _rounding(values: Array, target: SplineTarget) -> float:
     return step * math.sqrt(float((gaps**3).sum() / target.gaps.sum()) / 12)
 
 
-def _shaped(problem: PermutationProblem, target: SplineTarget) -> float:
-    """Return the error beyond the floor where majorisation holds, for the best gamma."""
+def shaped_error(problem: PermutationProblem, target: SplineTarget) -> float:
+    """Return the error beyond the floor that following the spline promises.
+
+    Parameters
+    ----------
+    problem : PermutationProblem
+        With features of :func:`~solvenet.permutation.relu_pairs`.
+    target : SplineTarget
+        Its spline.
+
+    Returns
+    -------
+    float
+        Of the best gamma that majorisation allows: rounding to the steps of the values, and the
+        layer at the boundary where no value is free. Infinite where no gamma is allowed.
+    """
     step, jump = _rounding(problem.values, target), float(target.kinks.sum())
     end, reach = min(float(target.gaps[0]), float(target.gaps[-1])), float(target.gaps.sum())
     least = math.inf

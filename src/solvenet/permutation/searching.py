@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from solvenet._random import stream
 from solvenet._validation import check_choice, check_count
 from solvenet.errors import UnsupportedProblemError
 from solvenet.permutation.constructive import ENOUGH, follow_spline
+from solvenet.permutation.feasibility import shaped_error
 from solvenet.permutation.orbit import search_orbit
 from solvenet.permutation.problem import permutation_of
 from solvenet.permutation.spline import SplineTarget
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 METHODS = ("auto", "constructive", "orbit", "swaps", "step blocks")
 
-FEW_UNITS, TINY, NEAR, FAR, KICKED = 256, 16, 1.25, 4.0, 2.0
+FEW_UNITS, TINY, NEAR, FAR, KICKED, KEPT = 256, 16, 1.25, 4.0, 2.0, 1.5
 """The orbit is searched where the error is above NEAR times the floor, with many units FAR
 times; few units are kicked and swapped again above KICKED times the floor, TINY numbers always."""
 
@@ -133,7 +135,12 @@ def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Arra
         least = problem.error(coef)
         said.append(f"swaps {least:.2g}")
     few = problem.n_units <= FEW_UNITS
-    if least > (NEAR if few else FAR) * floor:
+    # With many units the orbit is not better than the noise shaping that kept its promise.
+    promised = math.inf
+    if target is not None and not few:
+        promised = math.hypot(floor, shaped_error(problem, target))
+    kept = np.isfinite(promised) and least <= KEPT * promised
+    if least > (NEAR if few else FAR) * floor and not kept:
         found = search_orbit(problem.quadratic, problem.values, rng)
         error = problem.error(found)
         said.append(f"the orbit {error:.2g}")
