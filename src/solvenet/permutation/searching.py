@@ -112,7 +112,7 @@ def _named(problem: PermutationProblem, method: str, rng: np.random.Generator) -
             'between the rows. Use method="orbit", or "auto".'
         )
         raise UnsupportedProblemError(msg)
-    return follow_spline(problem, target, rng)
+    return np.asarray(follow_spline(problem, target, rng)[0])
 
 
 def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Array, str, str]:
@@ -121,7 +121,8 @@ def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Arra
     said = []
     coef, least, method = problem.values, np.inf, "given"
     if target is not None:
-        coef, method = follow_spline(problem, target, rng), "constructive"
+        followed = follow_spline(problem, target, rng)
+        coef, method = followed[0], "constructive"
         least = problem.error(coef)
         said.append(f"following the spline of these knots gave {least:.2g}")
         if least <= ENOUGH * target.rmse:
@@ -131,8 +132,11 @@ def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Arra
         return coef, method, _sentence(said, target.rmse)
     floor = problem.quadratic.floor
     if target is not None:
-        coef = improve_by_swaps(problem.quadratic, coef)
-        least = problem.error(coef)
+        for start in followed:
+            swapped = improve_by_swaps(problem.quadratic, start)
+            error = problem.error(swapped)
+            if error < least:
+                coef, least = swapped, error
         said.append(f"swaps {least:.2g}")
     few = problem.n_units <= FEW_UNITS
     # With many units the orbit is not better than the noise shaping that kept its promise.
