@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from solvenet._array_api import Array
-    from solvenet.permutation.problem import Quadratic
+    from solvenet.permutation.quadratic import Quadratic
 
 _PRICES = 10.0 ** np.arange(-10, -2, 2)
 _SHORT, _LONG, _LOOK = 100, 400, 4

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 METHODS = ("auto", "constructive", "orbit", "swaps", "step blocks")
 
-FEW_UNITS, TINY, NEAR, FAR, KICKED, KEPT = 256, 16, 1.25, 4.0, 2.0, 1.5
-"""The orbit is searched where the error is above NEAR times the floor, with many units FAR
-times; few units are kicked and swapped again above KICKED times the floor, TINY numbers always."""
-
-MOST_UNITS = 4096
-"""Beyond it no Gram matrix is formed unless a method is asked for by name."""
+TINY, FEW_UNITS, MANY_UNITS = 16, 256, 1024
+NEAR, FAR, KICKED, KEPT = 1.25, 4.0, 2.0, 1.5
+"""The orbit is searched where the error is above NEAR times the floor, with more than few units
+FAR times and only where following the spline did not come within KEPT times what it promises. Few
+units are kicked and swapped again above KICKED times the floor, TINY numbers always. With many
+units a kept promise is enough: the Gram matrix is costly."""
 
 
 def solve_permutation(
@@ -118,32 +118,26 @@ def _named(problem: PermutationProblem, method: str, rng: np.random.Generator) -
 def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Array, str, str]:
     """Return coefficients, the name of the search that found them, and why."""
     target = SplineTarget.of(problem)
-    said = []
-    coef, least, method = problem.values, np.inf, "given"
+    said: list[str] = []
+    coef, least, method, kept = problem.values, math.inf, "given", False
     if target is not None:
-        followed = follow_spline(problem, target, rng)
-        coef, method = followed[0], "constructive"
-        least = problem.error(coef)
+        starts = follow_spline(problem, target, rng)
+        coef, method = starts[0], "constructive"
+        least, floor = problem.error(coef), target.rmse
         said.append(f"following the spline of these knots gave {least:.2g}")
-        if least <= ENOUGH * target.rmse:
-            return coef, method, _sentence(said, target.rmse)
-    if problem.n_units > MOST_UNITS and target is not None:
-        said.append(f"{problem.n_units} units are too many for a Gram matrix")
-        return coef, method, _sentence(said, target.rmse)
-    floor = problem.quadratic.floor
-    if target is not None:
-        for start in followed:
+        promised = math.hypot(floor, shaped_error(problem, target))
+        kept = problem.n_units > FEW_UNITS and least <= KEPT * promised < math.inf
+        if least <= ENOUGH * floor or (kept and problem.n_units > MANY_UNITS):
+            return coef, method, _sentence(said, floor)
+        for start in starts:
             swapped = improve_by_swaps(problem.quadratic, start)
             error = problem.error(swapped)
             if error < least:
                 coef, least = swapped, error
         said.append(f"swaps {least:.2g}")
+    floor = problem.quadratic.floor
     few = problem.n_units <= FEW_UNITS
-    # With many units the orbit is not better than the noise shaping that kept its promise.
-    promised = math.inf
-    if target is not None and not few:
-        promised = math.hypot(floor, shaped_error(problem, target))
-    kept = np.isfinite(promised) and least <= KEPT * promised
+    # With many units the orbit is not better than noise shaping that kept its promise.
     if least > (NEAR if few else FAR) * floor and not kept:
         found = search_orbit(problem.quadratic, problem.values, rng)
         error = problem.error(found)

@@ -8,7 +8,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
-    from solvenet.permutation.problem import Quadratic
+    from solvenet.permutation.quadratic import Quadratic
 
 _GAIN = 1e-13
 _KICKED = 6
