@@ -24,7 +24,7 @@ KEPT = 0.25
 _ACCEPTED = 0.35
 """Share of accepted moves that the size of the moves is adapted to."""
 
-_MOST_LEVELS = 200
+_MOST_LEVELS = 60
 
 
 @dataclass(frozen=True)
