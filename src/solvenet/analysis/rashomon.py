@@ -148,7 +148,8 @@ def rashomon_bound(target: ReLUTarget, n_units: int, *, eps: float, amplitude: f
     Notes
     -----
     For a function that oscillates with frequency nu, kappa falls like ``nu**-2`` and the bound
-    like ``exp(-O(n nu**4))``; the exponent -4 in the talk is a slip.
+    like ``exp(-O(n nu**4))``: the exponent -4 in the talk is a slip, as is the absolute value
+    that is missing from its kappa.
     """
     _check(n_units, eps, amplitude)
     exponent = n_units * max(1 - eps, 0.0) ** 2 * target.norm**4
