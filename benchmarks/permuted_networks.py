@@ -6,7 +6,7 @@
    epochs of Adam with one cycle of the learning rate. Free weights; straight-through permutation
    (:class:`~solvenet.torchnets.PermutedLinear`) of the initial values and of few levels; LaPerm
    for comparison. About two minutes on one core.
-2. ``mnist``: a convolutional network with 37,000 weights, no bias, and batch normalisation without
+2. ``mnist``: a convolutional network with 36,500 weights, no bias, and batch normalisation without
    scale and shift: nothing but permutations is trained. Images are shifted by up to two pixels.
    About ten minutes on one core; ``--mnist`` is an npz file with x_train, y_train, x_test, y_test;
    without it the images are fetched from OpenML.

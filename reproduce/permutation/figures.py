@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from common.drawing import BLACK, BLUE, GREEN, ORANGE, PINK, RED, SKY
+from common.drawing import BLACK, BLUE, GREEN, ORANGE, RED, SKY
 from common.records import Results, Row, read_table
 from compare import mean_of, read_all, values_of
 
@@ -82,12 +82,19 @@ def periods(results: Results):
     """The largest error against k: figure 7."""
     rows = results.read("periods")
     figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-    for colour, k in zip((BLUE, ORANGE, GREEN, RED, PINK), (1, 3, 5, 10, 20), strict=True):
-        item = f"k = {k}"
-        ax.plot(*_published("periods", item, "largest"), "x", color=colour)
-        ax.plot(*_points(rows, item, "largest error"), color=colour, marker="o", ms=4, label=item)
-    ax.plot([], [], "x", color=BLACK, label="published")
-    ax.set(xscale="log", yscale="log", xlabel="n", ylabel="largest error, equidistant")
+    steps = sorted({int(row.item.removeprefix("k = ")) for row in rows})
+    sizes = sorted({row.x for row in rows})
+    for colour, n in zip((BLUE, ORANGE, GREEN), sizes, strict=False):
+        found = [values_of(rows, f"k = {k}", "largest error", n) for k in steps]
+        ax.plot(np.repeat(steps, [len(f) for f in found]), np.concatenate(found), ".",
+                color=colour, ms=4, alpha=0.5)  # fmt: skip
+        means = [mean_of(values) or np.nan for values in found]
+        ax.plot(steps, means, color=colour, marker="o", ms=4, label=f"n = {n:.0f}")
+    for k in steps:
+        at, values = _published("periods", f"k = {k}", "largest")
+        ax.plot([k] * len(at), values, "x", color=BLACK)
+    ax.plot([], [], "x", color=BLACK, label="published, n = 320")
+    ax.set(xscale="log", yscale="log", xlabel="k", ylabel="largest error, equidistant")
     ax.legend(frameon=False)
     return figure
 
@@ -126,18 +133,23 @@ def _cube(results: Results, name: str, rate: float):
 
 
 def pattern(results: Results):
-    """Which values move at each permutation, how many, and the loss: figure 6."""
+    """Which values move at each permutation, how many, and the error: figure 6."""
     rows = results.read("pattern")
     parts = sorted({row.item for row in rows if row.item.startswith("moved, ")},
                    key=lambda item: float(item.split()[-1]))  # fmt: skip
     shares = np.array([[r.value for r in rows if r.item == part] for part in parts])
     figure, axes = plt.subplots(1, 3, figsize=(10, 4), layout="constrained", sharey=True)
-    axes[0].imshow(shares.T, aspect="auto", cmap="Greys", extent=(-1, 1, shares.shape[1], 0))
-    axes[0].set(xlabel="value", ylabel="permutation", title="share that moves")
-    for ax, item, label in ((axes[1], "moved", "share that moves"), (axes[2], "loss", "loss")):
+    axes[0].imshow(
+        np.sqrt(shares.T), aspect="auto", cmap="Greys", extent=(-1, 1, shares.shape[1], 0)
+    )
+    axes[0].set(xlabel="value", ylabel="permutation", title="share that moves (shade: its root)")
+    for ax, item, label in zip(
+        axes[1:], ("moved", "error"), ("share that moves", "largest error"), strict=True
+    ):
         found = [(row.value, row.x) for row in rows if row.item == item]
         ax.plot(*zip(*found, strict=True), color=BLUE, lw=1)
         ax.set_xlabel(label)
+    axes[1].set_xscale("symlog", linthresh=0.01)
     axes[2].set_xscale("log")
     return figure
 

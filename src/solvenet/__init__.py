@@ -34,6 +34,7 @@ _HOMES = {
     "sources": ["open_source", "open_table"],
     "features": ["SWIM", "Activation", "FourierFeatures", "GivenFeatures", "RandomFeatures"],
     "estimators": [
+        "MMNNRegressor",
         "PermutationNetworkClassifier",
         "PermutationNetworkRegressor",
         "SampledFeatures",

@@ -63,3 +63,11 @@ class FewPairsWarning(SolvenetWarning):
 
 class ExportAccuracyWarning(SolvenetWarning):
     """An exported model differs from the original by more than rounding."""
+
+
+class DomainWarning(SolvenetWarning):
+    """Rows lie outside of the domain that a network was made for."""
+
+
+class FewRowsWarning(SolvenetWarning):
+    """There are fewer rows than a fit of so many parameters wants."""

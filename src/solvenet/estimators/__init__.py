@@ -6,10 +6,12 @@ from solvenet.estimators.permutation import (
     PermutationNetworkRegressor,
 )
 from solvenet.estimators.regressor import SampledNetworkRegressor
+from solvenet.estimators.structured import MMNNRegressor
 from solvenet.estimators.tables import TableEncoder
 from solvenet.estimators.transformer import SampledFeatures
 
 __all__ = [
+    "MMNNRegressor",
     "PermutationNetworkClassifier",
     "PermutationNetworkRegressor",
     "SampledFeatures",

@@ -7,6 +7,8 @@ from solvenet.permutation.export import (
     save_permutation,
     storage_size,
 )
+from solvenet.permutation.feasibility import InitCheck, Verdict, check_init
+from solvenet.permutation.gain import full_gain, is_majorised
 from solvenet.permutation.multisets import (
     INITIALISATIONS,
     centred,
@@ -37,6 +39,7 @@ from solvenet.permutation.units import (
 
 __all__ = [
     "INITIALISATIONS",
+    "InitCheck",
     "MultisetRecipe",
     "PermutationProblem",
     "PermutationResult",
@@ -44,12 +47,16 @@ __all__ = [
     "StorageSize",
     "StoredPermutation",
     "SwitchStage",
+    "Verdict",
     "centred",
+    "check_init",
     "cycles_of",
     "directed_units",
     "equidistant",
     "few_levels",
+    "full_gain",
     "he_normal",
+    "is_majorised",
     "knots_of",
     "levels_of",
     "load_permutation",

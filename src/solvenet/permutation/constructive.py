@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvenet.permutation.feasibility import full_gain
+from solvenet.permutation.gain import full_gain
 from solvenet.permutation.matching import match_sums
 from solvenet.permutation.pairing import shaped_pairs
 from solvenet.permutation.spline import SplineTarget
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 SLACKS = (1.5, 2.0, 1.25, 3.0, 1.1, 5.0, 8.0, 16.0, 32.0)
 """Gains that are tried, in multiples of the smallest one that majorisation allows."""
+
+_CHOICES, _FEW, _BEST = (2, 1, 4), 1024, 4
 
 ENOUGH = 1.02
 """The search ends at this multiple of the error of the free spline."""
@@ -39,8 +42,8 @@ def follow_spline(
 
     Returns
     -------
-    array of shape (n_units,)
-        The best of several gains.
+    array of shape (k, n_units)
+        The best of several gains, at most four, best first.
 
     Notes
     -----
@@ -48,24 +51,32 @@ def follow_spline(
     and of the slope are fed back; which value is q_i is then a number partition with
     the first slope as its target. What the partition cannot reach (sums of a lattice are a
     lattice) is the tilt with which a second pass begins. Cost: ``O(n)`` a gain up to the
-    logarithm and the partition's ``O(n**2)`` comparisons.
+    logarithm and the partition's ``O(n**2)`` comparisons. Values that are no lattice are paired
+    with more or less choice as well, up to 1024 units.
     """
     v = np.sort(problem.values)
     lattice = Lattice.of(v)
-    best, least = problem.values, np.inf
-    for gamma in _gains(problem, target, v):
+    choices = _CHOICES if lattice is None and len(v) <= _FEW else _CHOICES[:1]
+    found: list[tuple[float, Array]] = [(problem.error(problem.values), problem.values)]
+    for gamma, choice in product(_gains(problem, target, v), choices):
         tilt = 0.0
         for _ in range(2):
-            coef, left_over, exact = _followed(problem, target, v, lattice, gamma, tilt, rng)
-            error = problem.error(coef)
-            if error < least:
-                best, least = coef, error
+            pairs, free, exact = _paired(target, v, lattice, gamma, tilt, choice, rng)
+            coef, left_over = target.assembled(
+                v[pairs],
+                v[free],
+                gamma,
+                slope=target.slope + tilt,
+                offset=None if problem.alpha == "free" else target.value - float(problem.alpha),
+            )
+            found.append((problem.error(coef), coef))
             tilt += left_over
             if not exact or abs(left_over) <= 1e-6 * abs(gamma) * float(v[-1] - v[0]):
                 break
-        if least <= ENOUGH * target.rmse:
+        found = sorted(found, key=lambda pair: pair[0])[:_BEST]
+        if found[0][0] <= ENOUGH * target.rmse:
             break
-    return best
+    return np.array([coef for _, coef in found])
 
 
 def _gains(problem: PermutationProblem, target: SplineTarget, v: Array) -> list[float]:
@@ -74,7 +85,7 @@ def _gains(problem: PermutationProblem, target: SplineTarget, v: Array) -> list[
     mirrored = np.allclose(v, -v[::-1], rtol=0, atol=1e-9 * float(v[-1] - v[0]))
     gains = []
     least = {
-        sign: full_gain(target.kinks, sign * v, n_free=target.n_free)
+        sign: full_gain(target.kinks, sign * v, n_free=target.n_free, slope=target.slope)
         for sign in ((1.0,) if mirrored else (1.0, -1.0))
     }
     for slack in SLACKS:
@@ -82,27 +93,20 @@ def _gains(problem: PermutationProblem, target: SplineTarget, v: Array) -> list[
     return gains
 
 
-def _followed(
-    problem: PermutationProblem,
+def _paired(
     target: SplineTarget,
     v: Array,
     lattice: Lattice | None,
     gamma: float,
     tilt: float,
+    choice: int,
     rng: np.random.Generator,
-) -> tuple[Array, float, bool]:
-    """Return coefficients, what is left over of the slope, whether all sums were met."""
+) -> tuple[Array, Array, bool]:
+    """Return pairs and free values as indices, and whether all sums of a lattice were met."""
     missed = 0
     if lattice is not None:
         sums = shaped_sums(target, lattice, gamma, tilt)
         pairs, free, missed = match_sums(lattice.levels, sums, target.n_free, rng)
     if lattice is None or missed:
-        pairs, free = shaped_pairs(target, v, gamma, tilt)
-    coef, left_over = target.assembled(
-        v[pairs],
-        v[free],
-        gamma,
-        slope=target.slope + tilt,
-        offset=None if problem.alpha == "free" else target.value - float(problem.alpha),
-    )
-    return coef, left_over, not missed
+        pairs, free = shaped_pairs(target, v, gamma, tilt, choice)
+    return pairs, free, not missed

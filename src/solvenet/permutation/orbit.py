@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from solvenet._array_api import Array
-    from solvenet.permutation.problem import Quadratic
+    from solvenet.permutation.quadratic import Quadratic
 
 _PRICES = 10.0 ** np.arange(-10, -2, 2)
 _SHORT, _LONG, _LOOK = 100, 400, 4
@@ -144,6 +144,31 @@ def _errors(quadratic: Quadratic, w: Array, Z: Array, h: Array, gammas: Array) -
     return np.asarray(quadratic.yy - 2 * scale * linear + scale**2 * square)
 
 
+def scales_of(quadratic: Quadratic, values: Array) -> Array:
+    """Return the output scales to try: the fixed one, or a grid of factors of two.
+
+    Parameters
+    ----------
+    quadratic : Quadratic
+        The error of coefficients.
+    values : array of shape (n,)
+        The multiset, ascending.
+
+    Returns
+    -------
+    array of shape (k,)
+        Around the scale at which the values have the norm of the free coefficients; of both
+        signs where the values are not symmetric.
+    """
+    if quadratic.gamma != "free":
+        return np.array([float(quadratic.gamma)])
+    size = float(np.linalg.norm(values))
+    spread = float(np.linalg.norm(quadratic.free_coef)) / size if size > 0 else 0.0
+    scales = (spread if spread > 0 else 1.0) * _SCALES
+    symmetric = np.allclose(values, -values[::-1], rtol=0, atol=1e-9 * float(np.ptp(values)))
+    return scales if symmetric else np.concatenate([scales, -scales])
+
+
 def search_orbit(quadratic: Quadratic, values: Array, rng: np.random.Generator) -> Array:
     """Return the best rearrangement that alternating directions and swaps find.
 
@@ -160,22 +185,9 @@ def search_orbit(quadratic: Quadratic, values: Array, rng: np.random.Generator) 
     -------
     array of shape (n,)
         From a coarse grid of scales and prices, a longer run around the best, and swaps.
-
-    Notes
-    -----
-    The scale starts at that of the free coefficients of least norm, whose spread the values
-    should have.
     """
     v = np.sort(values)
-    theta = quadratic.free_coef
-    spread = float(np.linalg.norm(theta)) / max(float(np.linalg.norm(v)), 1e-300)
-    if quadratic.gamma != "free":
-        scales = np.array([float(quadratic.gamma)])
-    else:
-        base = spread if spread > 0 else 1.0
-        scales = base * _SCALES
-        if not np.allclose(v, -v[::-1], rtol=0, atol=1e-9 * float(v[-1] - v[0])):
-            scales = np.concatenate([scales, -scales])
+    scales = scales_of(quadratic, v)
     gammas = np.repeat(scales, len(_PRICES))
     prices = np.tile(_PRICES, len(scales))
     starts = rng.standard_normal((len(v), len(gammas)))

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from solvenet.permutation.spline import SplineTarget
 
 _RESERVED = 16
-_NEIGHBOURS = 2
 
 
 def shaped_pairs(
-    target: SplineTarget, values: Array, gamma: float, tilt: float
+    target: SplineTarget, values: Array, gamma: float, tilt: float, choice: int = 2
 ) -> tuple[Array, Array]:
     """Return pairs of values whose sums follow the spline.
 
@@ -32,6 +31,8 @@ def shaped_pairs(
         Output scale.
     tilt : float
         Error of the slope at the first row, which no partition removes.
+    choice : int, default=2
+        A knot may take this many neighbours of its planned values, on either side.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def shaped_pairs(
         total = (kink - for_e * e - for_s * slope_error) / gamma
         best = (np.inf, 0, 0)
         for own in slots[k]:
-            for i in pool.around(own):
+            for i in pool.around(own, choice):
                 j = pool.nearest(total - v[i], i)
                 best = min(best, (abs(v[i] + v[j] - total), i, j))
         for s, i in enumerate(best[1:]):
@@ -132,11 +133,11 @@ class _Pool:
             return low
         return high
 
-    def around(self, i: int) -> Iterator[int]:
-        """Yield i, which is left, and the two next ones on either side."""
+    def around(self, i: int, choice: int) -> Iterator[int]:
+        """Yield i, which is left, and the next ones on either side."""
         yield i
         high = low = i
-        for _ in range(_NEIGHBOURS):
+        for _ in range(choice):
             high = self.above(min(high + 1, len(self.values)))
             low = self.below(max(low - 1, -1))
             if high < len(self.values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from solvenet._random import stream
 from solvenet._validation import check_choice, check_count
 from solvenet.errors import UnsupportedProblemError
 from solvenet.permutation.constructive import ENOUGH, follow_spline
+from solvenet.permutation.feasibility import shaped_error
 from solvenet.permutation.orbit import search_orbit
 from solvenet.permutation.problem import permutation_of
 from solvenet.permutation.spline import SplineTarget
 from solvenet.permutation.step_blocks import step_blocks
-from solvenet.permutation.swaps import improve_by_swaps
+from solvenet.permutation.swaps import improve_by_kicks, improve_by_swaps
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -23,11 +25,12 @@ if TYPE_CHECKING:
 
 METHODS = ("auto", "constructive", "orbit", "swaps", "step blocks")
 
-NEAR = 4.0
-"""The orbit is searched where the error is above this multiple of the floor."""
-
-MOST_UNITS = 4096
-"""Beyond it no Gram matrix is formed unless a method is asked for by name."""
+TINY, FEW_UNITS, MANY_UNITS = 16, 256, 1024
+NEAR, FAR, KICKED, KEPT = 1.25, 4.0, 2.0, 1.5
+"""The orbit is searched where the error is above NEAR times the floor, with more than few units
+FAR times and only where following the spline did not come within KEPT times what it promises. Few
+units are kicked and swapped again above KICKED times the floor, TINY numbers always. With many
+units a kept promise is enough: the Gram matrix is costly."""
 
 
 def solve_permutation(
@@ -46,7 +49,8 @@ def solve_permutation(
         while that helps, from a random start. "step blocks": the construction of the
         paper's proof, made an algorithm. "auto": the constructive one where there are knots,
         then swaps where the error is above 1.02 times that of least squares without any
-        constraint, then the orbit where it is above 4 times that; the best is returned.
+        constraint, then the orbit and repeated swaps where it is a multiple of that; the best
+        is returned.
     random_state : int, default=0
         Seed of random starts and chains.
 
@@ -108,34 +112,41 @@ def _named(problem: PermutationProblem, method: str, rng: np.random.Generator) -
             'between the rows. Use method="orbit", or "auto".'
         )
         raise UnsupportedProblemError(msg)
-    return follow_spline(problem, target, rng)
+    return np.asarray(follow_spline(problem, target, rng)[0])
 
 
 def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Array, str, str]:
     """Return coefficients, the name of the search that found them, and why."""
     target = SplineTarget.of(problem)
-    said = []
-    coef, least, method = problem.values, np.inf, "given"
+    said: list[str] = []
+    coef, least, method, kept = problem.values, math.inf, "given", False
     if target is not None:
-        coef, method = follow_spline(problem, target, rng), "constructive"
-        least = problem.error(coef)
+        starts = follow_spline(problem, target, rng)
+        coef, method = starts[0], "constructive"
+        least, floor = problem.error(coef), target.rmse
         said.append(f"following the spline of these knots gave {least:.2g}")
-        if least <= ENOUGH * target.rmse:
-            return coef, method, _sentence(said, target.rmse)
-    if problem.n_units > MOST_UNITS and target is not None:
-        said.append(f"{problem.n_units} units are too many for a Gram matrix")
-        return coef, method, _sentence(said, target.rmse)
-    floor = problem.quadratic.floor
-    if target is not None:
-        coef = improve_by_swaps(problem.quadratic, coef)
-        least = problem.error(coef)
+        promised = math.hypot(floor, shaped_error(problem, target))
+        kept = problem.n_units > FEW_UNITS and least <= KEPT * promised < math.inf
+        if least <= ENOUGH * floor or (kept and problem.n_units > MANY_UNITS):
+            return coef, method, _sentence(said, floor)
+        for start in starts:
+            swapped = improve_by_swaps(problem.quadratic, start)
+            error = problem.error(swapped)
+            if error < least:
+                coef, least = swapped, error
         said.append(f"swaps {least:.2g}")
-    if least > NEAR * floor:
+    floor = problem.quadratic.floor
+    few = problem.n_units <= FEW_UNITS
+    # With many units the orbit is not better than noise shaping that kept its promise.
+    if least > (NEAR if few else FAR) * floor and not kept:
         found = search_orbit(problem.quadratic, problem.values, rng)
         error = problem.error(found)
         said.append(f"the orbit {error:.2g}")
         if error < least:
-            coef, method = found, "orbit"
+            coef, least, method = found, error, "orbit"
+    if (few and least > KICKED * floor) or problem.n_units <= TINY:
+        coef = improve_by_kicks(problem.quadratic, coef, rng)
+        said.append(f"kicks {problem.error(coef):.2g}")
     return coef, method, _sentence(said, floor)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
-    from solvenet.permutation.problem import Quadratic
+    from solvenet.permutation.quadratic import Quadratic
 
 _GAIN = 1e-13
+_KICKED = 6
 
 
 def improve_by_swaps(quadratic: Quadratic, coef: Array, *, max_sweeps: int = 20) -> Array:
@@ -63,3 +64,36 @@ def improve_by_swaps(quadratic: Quadratic, coef: Array, *, max_sweeps: int = 20)
         if not swapped:
             break
     return v
+
+
+def improve_by_kicks(
+    quadratic: Quadratic, coef: Array, rng: np.random.Generator, *, rounds: int = 30
+) -> Array:
+    """Return coefficients improved by disturbing a few values and swapping again.
+
+    Parameters
+    ----------
+    quadratic : Quadratic
+        The error of coefficients.
+    coef : array of shape (n_units,)
+        Where to start.
+    rng : numpy.random.Generator
+        For the values that are disturbed.
+    rounds : int, default=30
+        Each moves three to six values round, then :func:`improve_by_swaps`; the better is kept.
+
+    Returns
+    -------
+    array of shape (n_units,)
+        A rearrangement of `coef`, not worse (iterated local search).
+    """
+    best, least = coef, quadratic.error(coef)
+    for _ in range(rounds):
+        moved = rng.permutation(len(best))[: int(rng.integers(3, _KICKED + 1))]
+        kicked = best.copy()
+        kicked[moved] = best[np.roll(moved, 1)]
+        kicked = improve_by_swaps(quadratic, kicked)
+        error = quadratic.error(kicked)
+        if error < least:
+            best, least = kicked, error
+    return best

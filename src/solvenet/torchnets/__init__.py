@@ -8,6 +8,7 @@ from solvenet._validation import import_optional
 _WHERE = {
     "LaPerm": "laperm",
     "LaPermRun": "laperm",
+    "MMNN": "mmnn",
     "ModewiseResidual": "monitor",
     "PermutedConv2d": "permuted",
     "PermutedLinear": "permuted",
