@@ -71,8 +71,8 @@ class HessianSketch(Solver):
     too uneven for a sample, which the first pass tells, NormalEquations takes over.
     The residual is that of the last pass, less what its step takes away.
 
-    *Cost.* Two passes over all rows as a rule, beside the sample; ``4 n_rows n_cols`` flops each, and ``m n_cols**2`` for the
-    sample; memory ``8 * 6 n_cols**2`` bytes and two blocks.
+    *Cost.* Two passes over all rows as a rule, ``4 n_rows n_cols`` flops each, and
+    ``m n_cols**2`` for the sample; memory ``8 * 6 n_cols**2`` bytes and two blocks.
 
     *When not to use.* Without a ridge, or for few rows, where NormalEquations does the
     work; for errors below 1e-7.
