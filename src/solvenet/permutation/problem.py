@@ -14,7 +14,6 @@ from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.permutation.quadratic import Quadratic, Setting, as_rows, chunks, combined
 
 if TYPE_CHECKING:
-
     from solvenet._array_api import Array
     from solvenet.features import FeatureMap
 
