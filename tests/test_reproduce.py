@@ -126,6 +126,9 @@ def test_a_part_that_was_not_run_is_a_difference(study, tmp_path):
         ("=0.09", 0.0851, True),
         ("=0.09", 0.0951, False),
         ("=24", float("nan"), False),
+        ("-4", -3.9, True),
+        ("-4", 4.0, False),
+        ("-4", 0.0, False),
     ],
 )
 def test_verdicts_can_fail(study, value, ours, agrees):

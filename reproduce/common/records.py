@@ -108,8 +108,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 def provenance(seconds: float) -> dict[str, str]:
     """Return what a part was measured with."""
-    git = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty")
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    commit = git("describe", "--always")
+    # Results that were just written do not change what the next ones are made with.
+    if git("status", "--porcelain", "--", ":(top)", ":(top,exclude)reproduce/*/results"):
+        commit += "-dirty"
     return {
         "seconds": f"{seconds:.0f}",
         "date": datetime.date.today().isoformat(),
@@ -119,6 +121,11 @@ def provenance(seconds: float) -> dict[str, str]:
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors, "
         f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'not set')}",
     }
+
+
+def git(*arguments: str) -> str:
+    command = ("git", "-C", str(Path(__file__).parent), *arguments)
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def as_settings(**values: object) -> str:

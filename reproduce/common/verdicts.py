@@ -52,6 +52,8 @@ def verdict(published: str, ours: float | None, *, within: float) -> str:
     factor = ours / number
     if 1 / allowed <= factor <= allowed:
         return "agrees"
+    if factor <= 0:
+        return f"differs: {ours:.3g} has another sign"
     return f"differs: {max(factor, 1 / factor):.2f} times {'more' if factor > 1 else 'less'}"
 
 

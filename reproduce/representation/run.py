@@ -18,8 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import decomposition
 import dynamics
 import noise
+import rashomon
 import spectra
 import table1
 from common.drawing import draw
@@ -28,7 +30,8 @@ from common.running import Part, make_parser, parse, run_parts
 from figures import FIGURES
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = table1.PARTS | noise.PARTS | dynamics.PARTS | spectra.PARTS
+MODULES = (table1, spectra, noise, dynamics, rashomon, decomposition)
+PARTS = {name: part for module in MODULES for name, part in module.PARTS.items()}
 
 
 def study(*, quick: bool) -> dict[str, Part]:

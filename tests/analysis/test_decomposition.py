@@ -119,7 +119,8 @@ def test_what_has_no_modes_takes_no_pieces():
     np.testing.assert_allclose(parts(GRID), 2 * GRID + 1, atol=1e-13)
 
 
-def test_a_jump_is_out_of_reach_and_said_to_be():
+def test_a_jump_is_out_of_reach_and_said_to_be(monkeypatch):
+    monkeypatch.setattr("solvenet.analysis.decomposition._WIDEST", 100)
     with pytest.warns(SolvenetWarning, match="a jump is out of reach"):
         parts = decompose(lambda x: np.sign(x - 0.3), [-1.0, 0.1, 1.0], tol=0.001)
     assert parts.error > 0.001

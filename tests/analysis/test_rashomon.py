@@ -318,6 +318,8 @@ def test_relative_errors_do_not_know_units():
         ({"n_units": 1.5}, "n_units=1.5"),
         ({"method": "exact"}, "method='exact'"),
         ({"draws": 0}, "draws=0"),
+        ({"method": "splitting", "runs": 1}, "runs=1"),
+        ({"method": "splitting", "particles": 1}, "particles=1"),
     ],
 )
 def test_impossible_settings_are_refused(targets, change, message):

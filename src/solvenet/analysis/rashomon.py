@@ -75,6 +75,8 @@ def rashomon_ratio(
     amplitude: float,
     method: str = "auto",
     draws: int = 100_000,
+    particles: int = 2000,
+    runs: int = 10,
     seed: int = 0,
 ) -> RashomonRatio:
     """Return how probable it is that a random ReLU network approximates a function.
@@ -89,12 +91,8 @@ def rashomon_ratio(
         Relative error, positive; at 1 and above the zero function is an approximation.
     amplitude : float
         A: coefficients a_j are uniform on (-A, A).
-    method : {"auto", "plain", "splitting"}, default="auto"
-        See :func:`rashomon_probability`.
-    draws : int, default=100_000
-        Of plain Monte Carlo.
-    seed : int, default=0
-        Of all random numbers.
+    method, draws, particles, runs, seed
+        How the first probability is measured: see :func:`rashomon_probability`.
 
     Returns
     -------
@@ -113,10 +111,17 @@ def rashomon_ratio(
     >>> r.approximation.value <= r.inner_product <= r.bound
     True
     """
-    approximation = rashomon_probability(
-        target, n_units, eps=eps, amplitude=amplitude, method=method, draws=draws, seed=seed
-    )
     setting = {"eps": eps, "amplitude": amplitude}
+    approximation = rashomon_probability(
+        target,
+        n_units,
+        **setting,
+        method=method,
+        draws=draws,
+        particles=particles,
+        runs=runs,
+        seed=seed,
+    )
     return RashomonRatio(
         approximation,
         inner_product_probability(target, n_units, **setting),
@@ -143,7 +148,8 @@ def rashomon_bound(target: ReLUTarget, n_units: int, *, eps: float, amplitude: f
     Notes
     -----
     For a function that oscillates with frequency nu, kappa falls like ``nu**-2`` and the bound
-    like ``exp(-O(n nu**4))``; the exponent -4 in the talk is a slip.
+    like ``exp(-O(n nu**4))``: the exponent -4 in the talk is a slip, as is the absolute value
+    that is missing from its kappa.
     """
     _check(n_units, eps, amplitude)
     exponent = n_units * max(1 - eps, 0.0) ** 2 * target.norm**4

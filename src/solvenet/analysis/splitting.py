@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from scipy.stats import beta, t
 
 from solvenet._random import stream
+from solvenet._validation import check_count
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -24,7 +25,7 @@ KEPT = 0.25
 _ACCEPTED = 0.35
 """Share of accepted moves that the size of the moves is adapted to."""
 
-_MOST_LEVELS = 200
+_MOST_LEVELS = 60
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,11 @@ def split_probability(
         where ``n_levels = log(value) / log(1/4)``: 13 % at 1e-9. Where the threshold was never
         reached the value is zero, and `high` the level at which the search ended.
 
+    Raises
+    ------
+    InvalidSettingError
+        Fewer than two particles or runs, or no moves.
+
     Notes
     -----
     Adaptive multilevel splitting (subset simulation): at every level the quarter of the
@@ -126,6 +132,9 @@ def split_probability(
     >>> found.low < 0.0001**2 / 2 < found.high
     True
     """
+    particles = check_count("particles", particles, minimum=2)
+    runs = check_count("runs", runs, minimum=2)
+    moves = check_count("moves", moves)
     levels, steps, reached = _pilot(
         score, shape, threshold, particles, moves, stream(seed, "pilot")
     )

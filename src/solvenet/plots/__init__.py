@@ -15,6 +15,7 @@ from solvenet.plots.predictions import (
     plot_predictions,
 )
 from solvenet.plots.reach import plot_reach
+from solvenet.plots.representation import plot_decomposition, plot_rashomon
 from solvenet.plots.solves import plot_convergence, plot_selection, plot_spectrum
 from solvenet.plots.spectra import plot_eigenvalues, plot_modes, plot_projection
 
@@ -24,6 +25,7 @@ __all__ = [
     "plot_confusion",
     "plot_convergence",
     "plot_coverage",
+    "plot_decomposition",
     "plot_eigenvalues",
     "plot_half_times",
     "plot_kinks",
@@ -32,6 +34,7 @@ __all__ = [
     "plot_permutation",
     "plot_predictions",
     "plot_projection",
+    "plot_rashomon",
     "plot_rate",
     "plot_reach",
     "plot_residual_modes",
