@@ -111,11 +111,11 @@ def rashomon_ratio(
     >>> r.approximation.value <= r.inner_product <= r.bound
     True
     """
-    setting = {"eps": eps, "amplitude": amplitude}
     approximation = rashomon_probability(
         target,
         n_units,
-        **setting,
+        eps=eps,
+        amplitude=amplitude,
         method=method,
         draws=draws,
         particles=particles,
@@ -124,11 +124,12 @@ def rashomon_ratio(
     )
     return RashomonRatio(
         approximation,
-        inner_product_probability(target, n_units, **setting),
-        rashomon_bound(target, n_units, **setting),
+        inner_product_probability(target, n_units, eps=eps, amplitude=amplitude),
+        rashomon_bound(target, n_units, eps=eps, amplitude=amplitude),
         target,
         n_units,
-        **setting,
+        eps,
+        amplitude,
     )
 
 
