@@ -42,6 +42,16 @@ def check_nonnegative(name: str, value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def check_positive(name: str, value: object, *, below: float = math.inf, hint: str = "") -> float:
+    """Return `value` as a float if it is a number above zero and below `below`."""
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if not number or isinstance(value, bool) or not 0 < value < below:  # type: ignore[operator]
+        end = "" if below == math.inf else f" and below {below:g}"
+        msg = f"{name}={value!r} was given; a finite number above 0{end} is wanted{hint}."
+        raise InvalidSettingError(msg)
+    return float(value)  # type: ignore[arg-type]
+
+
 def check_auto_or_nonnegative(name: str, value: object) -> float | str:
     """Return ``"auto"`` or a finite number of at least zero."""
     if isinstance(value, str):
@@ -63,6 +73,20 @@ def check_finite(name: str, array: np.ndarray[Any, Any]) -> None:
             f"index {where}. Remove or impute them before calling."
         )
         raise InvalidDataError(msg)
+
+
+def as_numbers(name: str, values: Any) -> np.ndarray[Any, Any]:
+    """Return values as a float64 array, or say that they are no real numbers."""
+    array = np.asarray(values)
+    if array.dtype == object:  # a column of a data frame, perhaps of numbers alone
+        array = np.array(array.tolist())
+    if array.dtype.kind not in "biuf":
+        msg = (
+            f"{name} holds values of type {array.dtype}; real numbers are wanted. Encode "
+            "categories as numbers, and impute what is missing."
+        )
+        raise InvalidDataError(msg)
+    return array.astype(np.float64)
 
 
 def parse_bytes(name: str, value: int | float | str) -> int:

@@ -49,7 +49,7 @@ class LaPermRun:
 
 
 class LaPerm:
-    """LaPerm for any torch module: call ``step()`` after each step of the optimiser.
+    """LaPerm for any torch module: call its ``step`` after each step of the optimiser.
 
     Every `period` steps each weight becomes the initial value of its rank; the state of the
     optimiser stays. Between two such steps training is free. For comparison: see
