@@ -112,7 +112,7 @@ def published_directions(dimension: int) -> Array:
 
 
 def directed_units(directions: Array, thresholds: Array) -> DenseMap:
-    """Return the units ``ReLU(direction . x - threshold)``, every direction with every threshold.
+    """Return the units ``ReLU(d @ x - t)``, every direction d with every threshold t.
 
     Parameters
     ----------
