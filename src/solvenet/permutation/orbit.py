@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.permutation.quadratic import Quadratic
 
-_PRICES = 10.0 ** np.arange(-10, -2, 2)
+_PRICES = np.array([1e-9, 1e-7, 1e-6, 1e-5])
 _SHORT, _LONG, _LOOK = 100, 400, 4
-_SCALES = 2.0 ** np.arange(-3, 3)
+_SCALES = 2.0 ** np.arange(-1, 5)
 _FINER = np.array([0.84, 1.0, 1.19])
 _KEPT, _POLISHED = 2, 3
 
@@ -157,13 +157,13 @@ def scales_of(quadratic: Quadratic, values: Array) -> Array:
     Returns
     -------
     array of shape (k,)
-        Around the scale at which the values have the norm of the free coefficients; of both
-        signs where the values are not symmetric.
+        Around the scale at which the values have the norm of the smallest coefficients that come
+        near the floor; of both signs where the values are not symmetric.
     """
     if quadratic.gamma != "free":
         return np.array([float(quadratic.gamma)])
     size = float(np.linalg.norm(values))
-    spread = float(np.linalg.norm(quadratic.free_coef)) / size if size > 0 else 0.0
+    spread = float(np.linalg.norm(quadratic.modest_coef)) / size if size > 0 else 0.0
     scales = (spread if spread > 0 else 1.0) * _SCALES
     symmetric = np.allclose(values, -values[::-1], rtol=0, atol=1e-9 * float(np.ptp(values)))
     return scales if symmetric else np.concatenate([scales, -scales])

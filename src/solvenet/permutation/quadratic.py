@@ -22,6 +22,7 @@ Setting = float | Literal["free"]
 """Of gamma and alpha: a number, or free."""
 
 _NUMBERS = 2**22
+_NEAR = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +102,18 @@ class Quadratic:
         w, Q = self.eigen
         kept = w > w[-1] * len(w) * np.finfo(np.float64).eps
         return np.asarray(Q[:, kept] @ ((Q[:, kept].T @ self.h) / w[kept]))
+
+    @property
+    def modest_coef(self) -> Array:
+        """The smallest coefficients that come near the floor (ridge), shape (n_units,)."""
+        w, Q = self.eigen
+        h = Q.T @ self.h
+        # Error of a ridge: what no coefficient explains, and what the ridge leaves.
+        ridges = w[-1] * 10.0 ** np.arange(-15.0, 1.0)[:, None]
+        left = (h**2 / np.maximum(w, ridges[0]) * (ridges / (w + ridges)) ** 2).sum(axis=1)
+        near = np.nonzero(left <= (_NEAR**2 - 1) * self.floor**2)[0]
+        ridge = ridges[near[-1] if len(near) else 0]
+        return np.asarray(Q @ (h / (w + ridge)))
 
     @property
     def floor(self) -> float:
