@@ -124,7 +124,7 @@ def dynamics_units(*, n: int, units: Sequence[tuple[str, float]], frequencies: S
     """Fixed biases and other activations, in closed form: smoother ones are slower."""
     b = uniform_biases(n)
     for unit, scale in units:
-        problem = QuadratureProblem(np.cos, unit=unit, scale=scale, n_points=16 * n)
+        problem = QuadratureProblem(np.cos, activation=unit, scale=scale, n_points=16 * n)
         features = problem.features(problem.points, b)
         target = cosines(problem.points, frequencies)
         flow = gradient_flow(features, target, weights=problem.weights)
@@ -201,12 +201,12 @@ PARTS = {
         {
             "n": 200,
             "units": (
-                *(("relu", 1), ("relu2", 1), ("relu3", 1)),
+                *(("relu", 1), ("relu^2", 1), ("relu^3", 1)),
                 *(("tanh", 1), ("tanh", 5), ("tanh", 20), ("gelu", 5), ("gaussian", 10)),
             ),
             "frequencies": (1, 2, 4, 6, 8, 12, 16),
         },
-        {"n": 40, "units": (("relu2", 1), ("relu3", 1)), "frequencies": (1, 4, 6)},
+        {"n": 40, "units": (("relu^2", 1), ("relu^3", 1)), "frequencies": (1, 4, 6)},
     ),
     "dynamics_modes": (
         dynamics_modes,

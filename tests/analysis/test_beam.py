@@ -130,10 +130,18 @@ def test_uniform_units_have_eigenvalues_near_half_n_times_these():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"n": 1}, {"n": 0}, {"n": 2.5}, {"n": 10, "power": -1}, {"n": 2000, "power": 6}]
+    "settings",
+    [
+        {"n": 1},
+        {"n": 0},
+        {"n": 2.5},
+        {"n": 10, "power": -1},
+        {"n": 2000, "power": 6},
+        {"n": 3, "power": 200},
+    ],
 )
 def test_bad_settings_are_refused(settings):
-    with pytest.raises(InvalidSettingError, match=r"wanted|or fewer"):
+    with pytest.raises(InvalidSettingError, match=r"wanted|or fewer|powers up to"):
         relu_spectrum(**settings)
 
 

@@ -149,6 +149,13 @@ def test_functions_that_are_not_finite_are_refused(exact, f, words):
         modes_needed(f, 0.1)
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_size_and_offset_are_of_no_matter(exact, size):
+    one = project(np.sin, exact, offset=0.5)
+    other = project(lambda x: size * np.sin(x), exact, offset=np.float32(0.5) * np.float64(size))
+    np.testing.assert_allclose(other.relative_errors, one.relative_errors, rtol=1e-9)
+
+
 @pytest.mark.parametrize("tol", [0, -0.1, 1, 2.0, np.nan, None, True])
 def test_tolerances_outside_of_0_to_1_are_refused(exact, tol):
     with pytest.raises(InvalidSettingError, match="above 0 and below 1"):

@@ -181,6 +181,8 @@ def test_bad_thresholds_are_refused(threshold):
         ({"precision": np.int64}, "Use one of"),
         ({"precision": 0.0}, "epsilon above 0"),
         ({"precision": True}, "Use one of"),
+        ({"precision": None}, "Use one of"),
+        ({"cut": [0.1]}, "cut="),
         ({"dimension": 0}, "whole number >= 1"),
         ({"dimension": 400}, "Reduce the inputs"),
         ({"matrix": "kernel"}, "Use one of: design, gram"),
@@ -192,6 +194,18 @@ def test_bad_thresholds_are_refused(threshold):
 def test_bad_settings_are_refused(settings, words):
     with pytest.raises(InvalidSettingError, match=words):
         captured_modes(**settings)
+
+
+def test_dtypes_of_other_libraries_are_known_by_their_names():
+    torch = pytest.importorskip("torch")
+    assert machine_epsilon(torch.bfloat16) == 2.0**-7
+    assert captured_modes(torch.float32).n_modes == captured_modes(np.float32).n_modes == 32
+
+
+def test_a_filter_wants_as_many_modes_as_it_keeps():
+    few = unit_modes(uniform_biases(50)[:-1], n_modes=3)
+    with pytest.raises(InvalidSettingError, match="keeps 49 modes, and modes holds 3"):
+        low_pass(np.sin, 1e-9, modes=few)
 
 
 def test_functions_that_are_not_finite_are_refused():

@@ -34,7 +34,7 @@ def test_a_degree_more_is_not_exact():
     [
         ([0.0], "at least two knots"),
         ([[0.0, 1.0]], "one-dimensional"),
-        ([0.0, 1.0, 1.0], r"knots\[1\] = 1 is followed by 1"),
+        ([0.0, 1.0, 1.0], r"knots: entry 1, 1, is followed by 1"),
         ([0.0, 2.0, 1.0], "strictly increasing"),
         ([0.0, np.nan], "NaN"),
     ],

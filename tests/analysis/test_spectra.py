@@ -85,6 +85,10 @@ def test_constant_features_have_no_modes():
     assert feature_spectrum(np.ones((5, 3)), center=False).count(0.5) == 1
 
 
+def test_one_row_has_no_spectrum_about_its_mean():
+    assert not feature_spectrum(np.ones((1, 3))).eigenvalues.any()
+
+
 def test_bad_features_are_refused(rng):
     X = rng.standard_normal((8, 2))
     with pytest.raises(InvalidDataError, match="NaN"):

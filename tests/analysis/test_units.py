@@ -174,6 +174,10 @@ def test_eigenvalues_that_rounding_has_swallowed_are_zero_and_not_counted():
         (np.array([0.0, 0.1]), {"weights": np.ones(3)}, "one weight a bias"),
         (np.array([0.0, 0.1]), {"weights": np.array([1.0, 0])}, "constant unit"),
         (np.array([0.0, 0.1]), {"weights": np.array([1.0, np.nan])}, "NaN"),
+        (np.array([2.0, 3.0]), {}, "All units are zero"),
+        (np.array([-1e200, 0.0]), {}, "beyond 1e"),
+        (np.array([0.0, 0.1]), {"activation": lambda z: z * np.nan}, "Units reach NaN"),
+        (np.array([0.0, 0.1]), {"activation": lambda z: z[:2]}, "elementwise"),
     ],
 )
 def test_bad_units_are_refused(biases, settings, words):
@@ -189,8 +193,15 @@ def test_equal_biases_of_different_slope_or_direction_are_different_units():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"activation": "softplus"}, {"activation": "relu^x"}, {"scale": 0.0}, {"scale": np.nan}],
+    [
+        {"activation": "softplus"},
+        {"activation": "relu^x"},
+        {"scale": 0.0},
+        {"scale": np.nan},
+        {"scale": "2"},
+        {"activation": "tanh", "scale": 1e9},  # quadrature would take all memory
+    ],
 )
 def test_bad_settings_are_refused(settings):
-    with pytest.raises(InvalidSettingError, match=r"Use one of|finite number > 0"):
+    with pytest.raises(InvalidSettingError, match=r"Use one of|finite number above 0|fit into"):
         unit_spectrum(uniform_biases(5), **settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.special
 
-from solvenet._validation import check_count
+from solvenet._validation import check_count, check_positive
 from solvenet.analysis.legendre import legendre_values, ramp_integrals
 from solvenet.analysis.spectra import Spectrum
 from solvenet.errors import InvalidSettingError
@@ -169,9 +169,7 @@ def weyl_count(threshold: float, *, dimension: int, power: int = 1) -> float:
     """
     d = check_count("dimension", dimension)
     p = check_count("power", power, minimum=0)
-    if not (np.isfinite(threshold) and threshold > 0):
-        msg = f"threshold={threshold!r} was given; a finite number > 0 is wanted."
-        raise InvalidSettingError(msg)
+    threshold = check_positive("threshold", threshold)
     directions = 2.0 if d > 1 else 1.0
     log_symbol = math.log(directions) + (d - 1) * math.log(2 * math.pi) + 2 * math.lgamma(p + 1)
     exponent = d / (d + 2 * p + 1)

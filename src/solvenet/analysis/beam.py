@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
 
 _NEWTON_STEPS = 8
+_HIGHEST = 9  # power of ReLU, as for units
 
 _ACCURATE = 1e-12
 """Smallest relative singular value of which three digits or more are correct."""
@@ -51,7 +52,7 @@ def relu_spectrum(n: int, *, power: int = 1) -> Spectrum:
     Raises
     ------
     InvalidSettingError
-        `n` is below 2, or with this `power` the last ones are lost to rounding.
+        `n` is below 2, `power` above 9, or with it the last eigenvalues are lost to rounding.
 
     Notes
     -----
@@ -75,6 +76,9 @@ def relu_spectrum(n: int, *, power: int = 1) -> Spectrum:
     """
     n = check_count("n", n, minimum=2)
     power = check_count("power", power, minimum=0)
+    if power > _HIGHEST:
+        msg = f"power={power} was given; powers up to {_HIGHEST} are known."
+        raise InvalidSettingError(msg)
     if power <= 1:
         k = np.arange(1, n + 2)
         roots = beam_roots(n + 1) if power else (k - 0.5) * np.pi

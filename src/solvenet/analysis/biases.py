@@ -194,14 +194,15 @@ def values_at(function: Callable[[Array], Array], x: Array, *, name: str) -> Arr
     name : str
         Of the function, for messages.
     """
-    raw = np.asarray(function(x.copy()))
-    values = np.empty(x.shape)
+    values, got = np.empty(x.shape), "failed"
     try:
-        values[...] = raw if np.isrealobj(raw) else np.nan
+        raw = np.asarray(function(x.copy()))
+        got = f"returned {raw.dtype} of shape {raw.shape}"
+        values[...] = raw.astype(np.float64, casting="same_kind")
     except (ValueError, TypeError) as error:
         msg = (
-            f"{name} returned shape {raw.shape} for {x.shape} points; one real number a point "
-            "is wanted. Give a vectorised function, such as lambda x: np.sin(x)."
+            f"{name} {got} for points of shape {x.shape}; one real number a point is wanted. Give "
+            "a vectorised function, such as lambda x: np.sin(x), or wrap it in np.vectorize."
         )
         raise InvalidDataError(msg) from error
     bad = ~np.isfinite(values)

@@ -77,7 +77,7 @@ class Proposal:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlanRows:
     """Rows to fit and rows to test on, inputs scaled to [-1, 1]."""
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import scipy.integrate
 
-from solvenet._validation import check_choice, check_count, check_nonnegative
+from solvenet._validation import check_choice, check_count, check_nonnegative, check_positive
 from solvenet.analysis.problems import Problem, Workspace, checked_parameters
-from solvenet.errors import InvalidSettingError, SolvenetWarning
+from solvenet.errors import SolvenetWarning
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -58,7 +58,7 @@ class TrainingRecord(NamedTuple):
 Callback = Callable[[TrainingRecord], bool | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trajectory:
     """A run of training: its records, and where it arrived.
 
@@ -238,17 +238,16 @@ def descend(
     True
     """
     check_choice("optimizer", optimizer, ("gradient", "adam"))
-    n_steps, n_records = check_count("n_steps", n_steps), check_count("n_records", n_records)
-    if step is not None and check_nonnegative("step", step) == 0:
-        msg = "step=0 was given; a positive learning rate, or None, is wanted."
-        raise InvalidSettingError(msg)
+    n_steps = check_count("n_steps", n_steps)
+    n_records = check_count("n_records", n_records, minimum=2)
+    step = None if step is None else check_positive("step", step)
     run = _Run(problem, a, b, train_biases, callback)
     times = (
         _gradient_steps(run, step)
         if optimizer == "gradient"
         else _adam_steps(run, _ADAM_STEP if step is None else step)
     )
-    due = np.unique(np.round(np.geomspace(1, n_steps, max(n_records - 1, 1))).astype(int))
+    due = np.unique(np.round(np.geomspace(1, n_steps, n_records - 1)).astype(int))
     due[-1] = n_steps
     try:
         # Where a run explodes, the next record says so; NaN until then is no news.
@@ -312,13 +311,12 @@ def integrate_flow(
     InvalidDataError
         Weights or biases that are not finite or of different lengths.
     InvalidSettingError
-        An unknown method; a duration that is not positive; negative tolerances.
+        An unknown method; a duration that is not positive; negative tolerances; fewer than
+        two records.
     """
     check_choice("method", method, _INTEGRATORS)
-    n_records = check_count("n_records", n_records)
-    if check_nonnegative("duration", duration) == 0:
-        msg = "duration=0 was given; a positive time is wanted."
-        raise InvalidSettingError(msg)
+    n_records = check_count("n_records", n_records, minimum=2)
+    duration = check_positive("duration", duration)
     rtol, atol = check_nonnegative("rtol", rtol), check_nonnegative("atol", atol)
     run = _Run(problem, a, b, train_biases, callback)
 
@@ -326,15 +324,17 @@ def integrate_flow(
         run.theta = theta
         return -run.gradient()
 
-    run.record(0, 0.0)
     first = min(0.1 * _stable_step(run), duration / 10)
-    due = np.geomspace(first, duration, max(n_records - 1, 1))
+    due = np.geomspace(first, duration, n_records - 1)
     due[-1] = duration
+    start = run.theta
     solver = getattr(scipy.integrate, method)(
-        slope, 0.0, run.theta.copy(), duration, rtol=rtol, atol=atol
+        slope, 0.0, start.copy(), duration, rtol=rtol, atol=atol
     )
-    reached, steps = run.theta, 0
+    reached, steps = start, 0
     try:
+        run.theta = start
+        run.record(0, 0.0)
         while run.ending is Ending.FINISHED and solver.status == "running":
             solver.step()
             steps += 1

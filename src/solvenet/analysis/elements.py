@@ -30,7 +30,7 @@ _TOLERANCE = 1e-14
 _SWEEPS = 20  # iterations a coefficient before a fit counts as not converged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Elements:
     """Piecewise linear functions of one variable, or bilinear ones on a tensor grid.
 
@@ -269,7 +269,7 @@ class Elements:
         return points
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ElementFunction:
     """A piecewise linear or bilinear function: call it with points.
 

@@ -14,6 +14,9 @@ from solvenet.linalg.rank import relative_cutoff
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
+_SMALLEST = 1e-140
+"""Singular value whose square is far from the end of the range of float64."""
+
 
 def gradient_flow(
     features: Array,
@@ -81,6 +84,12 @@ def gradient_flow(
     _check_same_targets(begin, Y)
     root = np.sqrt(weights)[:, None]
     U, s, Vt = np.linalg.svd(root * features, full_matrices=False)
+    if s[0] > 0 and not _SMALLEST < s[0] < 1 / _SMALLEST:
+        msg = (
+            f"features reach {np.abs(features).max():.2g}; their squares leave the range of "
+            "float64. Scale them to an ordinary size."
+        )
+        raise InvalidDataError(msg)
     kept = s > relative_cutoff(None, (m, n), np.dtype(np.float64)) * s[0]
     residual = root * (Y - features @ begin)
     return LinearFlow(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvenet._validation import check_count, check_nonnegative
+from solvenet._validation import check_count, check_nonnegative, check_positive
 from solvenet.analysis.linear_flow import checked_times
 from solvenet.errors import InvalidDataError, InvalidSettingError
 
@@ -143,10 +143,7 @@ def half_time_bound(
         msg = f"frequency={m.min():g} was given; whole numbers from 1 on are wanted."
         raise InvalidSettingError(msg)
     n, amplitude = check_count("n", n), check_nonnegative("amplitude", amplitude)
-    norm = check_nonnegative("norm", norm)
-    if norm == 0:
-        msg = "norm=0 was given; the norm of the residual at the start is wanted."
-        raise InvalidSettingError(msg)
+    norm = check_positive("norm", norm)
     angular = m * math.pi
     linear = norm * n * (2 * math.sqrt(8 / 3) / angular**2 + math.sqrt(2) * amplitude**2 / angular)
     quadratic = norm * math.sqrt(2) / (4 * angular)

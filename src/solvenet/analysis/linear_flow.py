@@ -19,7 +19,7 @@ _PER_DECADE = 24  # of the times that are scanned for the first crossing of a ha
 _EARLY, _LATE = 1e-4, 1e2  # where the scan starts and ends, in units of the time of a mode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearFlow:
     """The path of ``da/dt = -Phi^T W (Phi a - y)``, known at every time.
 
@@ -142,7 +142,7 @@ class LinearFlow:
         array of shape (n,) or (n, q)
             The path a(t).
         """
-        learned = self.filter(time) / np.sqrt(self.rates)
+        learned = self.filter(_one_time(time)) / np.sqrt(self.rates)
         return self._shaped(self.start + self.right @ (learned[:, None] * self.amplitudes_at_start))
 
     def amplitudes(self, time: float) -> Array:
@@ -158,7 +158,7 @@ class LinearFlow:
         array of shape (k,) or (k, q)
             ``U^T W^(1/2) (y - Phi a)``.
         """
-        return self._shaped(self.decay(time)[:, None] * self.amplitudes_at_start)
+        return self._shaped(self.decay(_one_time(time))[:, None] * self.amplitudes_at_start)
 
     def residual(self, time: float) -> Array:
         """Return the residual at the points at a time.
@@ -173,7 +173,7 @@ class LinearFlow:
         array of shape (m,) or (m, q)
             ``y - Phi a``; zero where a point has no weight.
         """
-        learned = self.left @ (self.filter(time)[:, None] * self.amplitudes_at_start)
+        learned = self.left @ (self.filter(_one_time(time))[:, None] * self.amplitudes_at_start)
         root = np.sqrt(self.weights)[:, None]
         weighted = self.residual_at_start - learned
         return self._shaped(np.divide(weighted, root, out=np.zeros_like(weighted), where=root > 0))
@@ -292,6 +292,14 @@ def checked_times(times: float | Array) -> Array:
         msg = f"A time of {bad:g} was given; times from 0 on are wanted."
         raise InvalidDataError(msg)
     return values
+
+
+def _one_time(time: float) -> float:
+    """Return a single time, checked."""
+    if np.ndim(time):
+        msg = f"Times of shape {np.shape(time)} were given; one number is wanted. Ask one by one."
+        raise InvalidDataError(msg)
+    return float(checked_times(time))
 
 
 def checked_columns(name: str, values: Array, n_rows: int) -> Array:

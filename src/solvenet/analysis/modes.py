@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from solvenet._validation import check_count, check_finite
+from solvenet._validation import check_count, check_finite, check_positive
 from solvenet.analysis.beam import beam_modes, relu_spectrum
 from solvenet.analysis.biases import values_at
 from solvenet.analysis.legendre import cell_interpolant
@@ -31,7 +31,7 @@ _BLOCK = 2**22
 _FIRST_TRY = 64
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Modes:
     """Orthonormal functions on (-1, 1), ordered by how strongly a network represents them.
 
@@ -62,7 +62,7 @@ class Modes:
         return self.evaluate(_inside(x))
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Projection:
     """A function as a sum of modes.
 
@@ -296,11 +296,13 @@ def project(
     (14, 27)
     """
     values = values_at(f, modes.nodes, name="f")
-    constant = float(values_at(f, np.array([-1.0]), name="f")[0]) if offset == "left" else offset
-    if not isinstance(constant, int | float) or not math.isfinite(constant):
+    constant = values_at(f, np.array([-1.0]), name="f")[0] if offset == "left" else offset
+    if not isinstance(constant, int | float | np.number) or not math.isfinite(constant):
         msg = f'offset={offset!r} was given; a finite number or "left" is wanted.'
         raise InvalidSettingError(msg)
     rest = values - constant
+    size = float(np.abs(rest).max()) or 1.0
+    rest /= size  # squares of what is very large or small would leave the range of float64
     step = max(_BLOCK // modes.n_modes, 1)
     blocks = [slice(i, i + step) for i in range(0, len(rest), step)]
     coefficients = np.zeros(modes.n_modes)
@@ -315,8 +317,8 @@ def project(
     return Projection(
         modes=modes,
         offset=float(constant),
-        coefficients=coefficients,
-        errors=np.sqrt(np.cumsum(squares))[::-1],
+        coefficients=size * coefficients,
+        errors=size * np.sqrt(np.cumsum(squares))[::-1],
     )
 
 
@@ -373,13 +375,7 @@ def modes_needed(
 
 def check_tolerance(tol: float) -> float:
     """Return `tol` if it is a number above 0 and below 1."""
-    number = isinstance(tol, int | float | np.number) and not isinstance(tol, bool)
-    if not number or not 0 < tol < 1:
-        msg = (
-            f"tol={tol!r} was given; a relative error above 0 and below 1 is wanted, such as 0.01."
-        )
-        raise InvalidSettingError(msg)
-    return float(tol)
+    return check_positive("tol", tol, below=1, hint=", a relative error such as 0.01")
 
 
 def _inside(x: Array) -> Array:

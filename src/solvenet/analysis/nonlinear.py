@@ -9,8 +9,14 @@ import numpy as np
 
 from solvenet._validation import check_count
 from solvenet.analysis.biases import values_at
-from solvenet.analysis.problems import Function, Problem, Workspace, checked_parameters
-from solvenet.analysis.quadrature import gauss_rule
+from solvenet.analysis.problems import (
+    Function,
+    Problem,
+    Workspace,
+    checked_parameters,
+    probe_list,
+)
+from solvenet.analysis.quadrature import gauss_rule, tail_integrals
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -60,13 +66,14 @@ class ReLUProblem(Problem):
     ) -> None:
         n_cells = check_count("n_cells", n_cells)
         self.tails = _Tails(target, n_cells, name="target")
-        functions = [target] if probes is None else list(probes)
+        functions = probe_list(target, probes)
         self.probe_tails = [_Tails(probe, n_cells, name="a probe") for probe in functions]
         self.n_probes = len(functions)
         x, weights = gauss_rule(np.linspace(-1.0, 1.0, n_cells + 1), 8)
         values = values_at(target, x, name="target")
         self.square = float(weights @ values**2)
-        self.at_zero = np.array([(weights * values) @ probe(x) for probe in functions])
+        probed = [values_at(probe, x, name="a probe") for probe in functions]
+        self.at_zero = np.array([(weights * values) @ probe for probe in probed])
 
     def workspace(self, b: Array, *, train_biases: bool) -> Workspace:
         """Return what a run from these biases needs.
@@ -115,12 +122,8 @@ class _Tails:
     def __init__(self, f: Function, n_cells: int, *, name: str) -> None:
         edges = np.linspace(-1.0, 1.0, n_cells + 1)
         x, weights = gauss_rule(edges, 8)
-        parts = (weights * values_at(f, x, name=name)).reshape(n_cells, 8)
-        inner = parts.sum(1)
-        moment = (parts * (x.reshape(n_cells, 8) - edges[:-1, None])).sum(1)
+        once, twice = tail_integrals(edges, x, weights * values_at(f, x, name=name))
         h = 2.0 / n_cells
-        once = np.append(np.cumsum(inner[::-1])[::-1], 0.0)
-        twice = np.append(np.cumsum((moment + h * once[1:])[::-1])[::-1], 0.0)
         # One quintic a cell: value, slope -once and curvature f at both of its ends.
         f0, f1 = np.split(h**2 * values_at(f, np.stack([edges[:-1], edges[1:]]), name=name), 2)
         slope0, slope1 = -h * once[:-1], -h * once[1:]

@@ -73,8 +73,8 @@ def machine_epsilon(precision: Any) -> float:
     Parameters
     ----------
     precision : str, dtype or float
-        ``"float16"``, ``"bfloat16"``, ``"float32"`` or ``"float64"``; a NumPy dtype; or an
-        epsilon itself, above 0 and below 1.
+        ``"float16"``, ``"bfloat16"``, ``"float32"`` or ``"float64"``; a dtype of NumPy or torch;
+        or an epsilon itself, above 0 and below 1.
 
     Returns
     -------
@@ -97,13 +97,18 @@ def machine_epsilon(precision: Any) -> float:
             msg = f"precision={precision!r} was given; an epsilon above 0 and below 1 is wanted."
             raise InvalidSettingError(msg)
         return float(precision)
+    return PRECISIONS[precision_name(precision)]
+
+
+def precision_name(precision: Any) -> str:
+    """Return the name of a precision that is given by name or as a dtype of NumPy or torch."""
     name = precision
-    if not isinstance(precision, str):
+    if not isinstance(precision, str) and precision is not None:
         try:
             name = np.dtype(precision).name
-        except TypeError:
-            name = precision
-    return PRECISIONS[check_choice("precision", name, PRECISIONS)]
+        except TypeError:  # torch.bfloat16 and the like
+            name = str(precision).removeprefix("torch.")
+    return check_choice("precision", name, PRECISIONS)
 
 
 def captured_modes(
@@ -189,7 +194,7 @@ def captured_modes(
     elif isinstance(cut, str):
         share = eps if check_choice("cut", cut, CUTS) == "eps" else 1.0
     else:
-        share = check_threshold(cut)
+        share = check_threshold(cut, "cut")
     eta = share**squared
     n_modes = int(min(count(eta), most))
     # As many modes as the ball has up to a frequency, by the volume of phase space.
@@ -257,7 +262,13 @@ def low_pass(
     check_threshold(threshold)
     if modes is None:
         modes = relu_modes(max(_count_roots(threshold), 2))
-    kept = min(modes.spectrum.count(threshold), len(modes.spectrum.eigenvalues))
+    kept = modes.spectrum.count(threshold)
+    if kept > modes.n_modes:
+        msg = (
+            f"threshold={threshold:.3g} keeps {kept} modes, and modes holds {modes.n_modes} of "
+            "them. Use a larger threshold, or compute more modes."
+        )
+        raise InvalidSettingError(msg)
     return project(f, modes, offset=offset).first(kept)
 
 

@@ -7,38 +7,20 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.special
 
-from solvenet._validation import check_choice, check_count, check_nonnegative
+from solvenet._validation import check_count, check_nonnegative, check_positive
 from solvenet.analysis.biases import values_at
 from solvenet.analysis.kernels import checked_biases
 from solvenet.analysis.quadrature import gauss_rule
+from solvenet.analysis.units import shape_of
 from solvenet.errors import InvalidDataError, InvalidSettingError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from solvenet._array_api import Array
 
 Function = Callable[["Array"], "Array"]
-
-_SQRT_TAU = float(np.sqrt(2 * np.pi))
-
-UNITS: dict[str, tuple[Function, Function]] = {
-    "relu": (lambda z: np.maximum(z, 0.0), lambda z: (z > 0).astype(float)),
-    "relu2": (lambda z: np.maximum(z, 0.0) ** 2, lambda z: 2 * np.maximum(z, 0.0)),
-    "relu3": (lambda z: np.maximum(z, 0.0) ** 3, lambda z: 3 * np.maximum(z, 0.0) ** 2),
-    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    "sigmoid": (
-        scipy.special.expit,
-        lambda z: scipy.special.expit(z) * scipy.special.expit(-z),
-    ),
-    "gelu": (
-        lambda z: z * scipy.special.ndtr(z),
-        lambda z: scipy.special.ndtr(z) + z * np.exp(-(z**2) / 2) / _SQRT_TAU,
-    ),
-    "sin": (np.sin, np.cos),
-    "gaussian": (lambda z: np.exp(-(z**2)), lambda z: -2 * z * np.exp(-(z**2))),
-}
-"""Activations with their derivatives, from less to more smooth."""
 
 
 class Workspace(ABC):
@@ -159,8 +141,8 @@ class QuadratureProblem(Problem):
     ----------
     target : callable
         f, vectorised over points of (-1, 1).
-    unit : str, default="tanh"
-        relu, relu2, relu3, tanh, sigmoid, gelu, sin or gaussian.
+    activation : str, default="tanh"
+        A name as for :func:`unit_spectrum`, but for heaviside, which has no slope to train by.
     scale : float, default=1.0
         Units are ``s(scale (x - b))``: their steepness.
     n_points : int, default=1024
@@ -174,7 +156,7 @@ class QuadratureProblem(Problem):
     InvalidDataError
         A function that is not finite or returns another shape.
     InvalidSettingError
-        An unknown unit, a scale that is not positive, fewer than four points.
+        An unknown activation, a scale that is not positive, fewer than four points.
 
     Notes
     -----
@@ -187,20 +169,22 @@ class QuadratureProblem(Problem):
         self,
         target: Function,
         *,
-        unit: str = "tanh",
+        activation: str = "tanh",
         scale: float = 1.0,
         n_points: int = 1024,
         probes: Iterable[Function] | None = None,
     ) -> None:
-        self.unit = check_choice("unit", unit, UNITS)
-        self.scale = check_nonnegative("scale", scale)
-        if self.scale == 0:
-            msg = "scale=0 was given; all units would be constant. Give a positive number."
+        self.shape, self.scale = shape_of(activation), check_positive("scale", scale)
+        if self.shape.slope is None:
+            msg = (
+                f"activation={self.shape.name!r} has no derivative to train by. Use a name of "
+                "unit_spectrum other than heaviside."
+            )
             raise InvalidSettingError(msg)
         cells = -(-check_count("n_points", n_points, minimum=4) // 4)
         self.points, self.weights = gauss_rule(np.linspace(-1.0, 1.0, cells + 1), 4)
         self.target = values_at(target, self.points, name="target")
-        functions = [target] if probes is None else list(probes)
+        functions = probe_list(target, probes)
         rows = [values_at(probe, self.points, name="a probe") for probe in functions]
         self.probes = np.array(rows).reshape(len(rows), len(self.points))
         self.n_probes = len(rows)
@@ -239,9 +223,11 @@ class QuadratureProblem(Problem):
         array of shape (m, n)
             ``s(scale (x - b))``.
         """
-        value, slope = UNITS[self.unit]
         z = self.scale * (np.asarray(x)[:, None] - b)
-        return self.scale * slope(z) if derivative else value(z)
+        if not derivative:
+            return self.shape.function(z)
+        assert self.shape.slope is not None
+        return self.scale * self.shape.slope(z)
 
     def values(self, x: Array, a: Array, b: Array) -> Array:
         """Return the network at points.
@@ -315,12 +301,12 @@ class _Fixed(Workspace):
         return max(float(loss), 0.0), self.at_zero - self.probed @ a
 
 
-def cosine_probes(frequencies: Iterable[float]) -> list[Function]:
+def cosine_probes(frequencies: ArrayLike) -> list[Function]:
     """Return the functions ``cos(m pi x)``, of norm 1 on (-1, 1) for whole m >= 1.
 
     Parameters
     ----------
-    frequencies : iterable of float
+    frequencies : float or array-like of float
         The numbers m of full waves on (-1, 1).
 
     Returns
@@ -338,7 +324,9 @@ def cosine_probes(frequencies: Iterable[float]) -> list[Function]:
     def cosine(m: float) -> Function:
         return lambda x: np.cos(m * np.pi * x)
 
-    return [cosine(check_nonnegative("a frequency", m)) for m in frequencies]
+    return [
+        cosine(check_nonnegative("a frequency", m)) for m in np.atleast_1d(frequencies).tolist()
+    ]
 
 
 def balanced_weights(n: int, amplitude: float) -> Array:
@@ -371,6 +359,14 @@ def balanced_weights(n: int, amplitude: float) -> Array:
     """
     n, amplitude = check_count("n", n), check_nonnegative("amplitude", amplitude)
     return amplitude * np.resize([1.0, -1.0, -1.0, 1.0], n)
+
+
+def probe_list(target: Function, probes: Iterable[Function] | None) -> list[Function]:
+    """Return the functions that residuals are projected on: the target itself by default."""
+    if callable(probes):
+        msg = "probes is a single function; a list of them is wanted: probes=[function]."
+        raise InvalidDataError(msg)
+    return [target] if probes is None else list(probes)
 
 
 def checked_parameters(a: Array, b: Array) -> tuple[Array, Array]:

@@ -53,6 +53,21 @@ def gauss_rule(knots: Array, order: int = 8) -> tuple[Array, Array]:
     return (middle + half * nodes).ravel(), (half * weights).ravel()
 
 
+def tail_integrals(knots: Array, points: Array, weighted: Array) -> tuple[Array, Array]:
+    """Return the integrals of f, and of ``(x - b) f``, from each knot b to the last.
+
+    Two arrays of shape (n,), from the points of :func:`gauss_rule` on the n knots and the
+    values of f there times its weights.
+    """
+    n_cells = len(knots) - 1
+    parts = weighted.reshape(n_cells, -1)
+    moments = (parts * (points.reshape(parts.shape) - knots[:-1, None])).sum(axis=1)
+    once = np.append(np.cumsum(parts.sum(axis=1)[::-1])[::-1], 0.0)
+    # From one knot to the next on the left: what lies right of it is one cell farther away.
+    steps = moments + np.diff(knots) * once[1:]
+    return once, np.append(np.cumsum(steps[::-1])[::-1], 0.0)
+
+
 def checked_knots(name: str, knots: Array) -> Array:
     """Return knots as a float64 array, checked to be finite and strictly increasing."""
     values = np.array(knots, dtype=np.float64)
@@ -67,8 +82,8 @@ def checked_knots(name: str, knots: Array) -> Array:
     if len(wrong):
         i = int(wrong[0])
         msg = (
-            f"{name}[{i}] = {values[i]:g} is followed by {values[i + 1]:g}; strictly "
-            f"increasing knots are wanted. np.unique({name}) sorts them and drops repetitions."
+            f"{name}: entry {i}, {values[i]:g}, is followed by {values[i + 1]:g}; strictly "
+            f"increasing knots are wanted. np.unique sorts them and drops repetitions."
         )
         raise InvalidDataError(msg)
     return values

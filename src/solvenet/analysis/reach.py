@@ -15,7 +15,7 @@ _SIZES = 48
 _SATURATED = 1e-7
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reach:
     """Singular values of centred features, and how far their modes explain the targets.
 

@@ -22,7 +22,7 @@ _CLEAR = 3.0  # standard errors from which a rate counts as positive
 _NOISE = 1e-12  # relative size at which a projection has been learned to rounding
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RemainingTime:
     """What a run of training still takes, by the rates at which it now learns.
 

@@ -82,7 +82,7 @@ def accuracy(y_true: Array, y_pred: Array) -> Score:
         Its constant is the share of the most frequent class. The interval has a width
         even where all rows are right.
     """
-    right = np.asarray(y_true == y_pred)
+    right = np.asarray(y_true) == np.asarray(y_pred)
     most = int(np.unique(y_true, return_counts=True)[1].max())
     return accuracy_of_counts(float(right.sum()), len(right), most)
 

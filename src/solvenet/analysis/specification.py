@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from solvenet._random import stream
-from solvenet._validation import check_choice, check_count, check_nonnegative
-from solvenet.analysis.precision import PRECISIONS
-from solvenet.errors import InvalidSettingError
+from solvenet._validation import check_count, check_positive
+from solvenet.analysis.precision import precision_name
 from solvenet.features import Activation, DenseMap, get_activation
 
 _PERIODIC = ("sin", "cos")
@@ -32,7 +31,7 @@ class NetworkSpec:
         As in :func:`solvenet.features.get_activation`.
     scale : float, default=1.0
         Of the first layer, on inputs in [-1, 1]. For ReLU it changes nothing.
-    precision : {"float64", "float32", "float16", "bfloat16"}, default="float64"
+    precision : {"float64", "float32", "float16", "bfloat16"} or dtype, default="float64"
         In which it is solved or trained.
     gram : bool, default=False
         Whether by the Gram matrix (normal equations, gradient descent), which sees squares
@@ -59,11 +58,9 @@ class NetworkSpec:
     def __post_init__(self) -> None:
         """Check the settings."""
         check_count("width", self.width)
-        check_choice("precision", self.precision, PRECISIONS)
+        object.__setattr__(self, "precision", precision_name(self.precision))
         get_activation(self.activation)
-        if check_nonnegative("scale", self.scale) == 0:
-            msg = "scale=0 was given; a number above zero is wanted."
-            raise InvalidSettingError(msg)
+        check_positive("scale", self.scale)
 
     def layer(self, dimension: int, *, random_state: int = 0) -> DenseMap:
         """Return hidden units for inputs in [-1, 1]^d.

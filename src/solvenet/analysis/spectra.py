@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from solvenet.features import FeatureMap
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Spectrum:
     """Eigenvalues of a Gram matrix or of the kernel of a network.
 
@@ -189,18 +189,19 @@ def feature_spectrum(
         raise InvalidDataError(msg)
     reduction = QRReduction(n_cols, 0, center=center)
     for rows, block in blocks.stream():
-        check_finite(f"The features from row {rows.start} on", block)
+        check_finite(f"The block of features from row {rows.start} on", block)
         reduction.update(block, np.zeros((len(block), 0)), start=rows.start)
     R, _, _, mean, _ = reduction.factors()
     values = np.linalg.svd(R, compute_uv=False) / math.sqrt(n_rows)
     # What is left of features after their means is rounded relative to the means.
-    size = math.hypot(float(values[0]), float(np.linalg.norm(mean)))
+    largest = float(values.max(initial=0.0))
+    size = math.hypot(largest, float(np.linalg.norm(mean)))
     level = max(n_rows, n_cols) * float(np.finfo(blocks.dtype).eps) * size
     values = np.where(values > level, values, 0.0)
     return Spectrum(
         eigenvalues=np.concatenate([values, np.zeros(n_cols - len(values))]) ** 2,
         dimension=blocks.shape[1] if X is None else int(as_row_blocks(X).shape[1]),
-        resolution=(level / float(values[0])) ** 2 if values[0] > 0 else 0.0,
+        resolution=(level / largest) ** 2 if largest > 0 else 0.0,
         method="singular values of the features",
     )
 
@@ -219,12 +220,12 @@ def _feature_blocks(
     return MappedBlocks(as_row_blocks(X), features, features.n_features_out)
 
 
-def check_threshold(threshold: float) -> float:
+def check_threshold(threshold: float, name: str = "threshold") -> float:
     """Return `threshold` if it is a number above 0 and at most 1."""
     number = isinstance(threshold, int | float | np.number) and not isinstance(threshold, bool)
     if not number or not 0 < threshold <= 1:
         msg = (
-            f"threshold={threshold!r} was given; a number above 0 and at most 1 is wanted, "
+            f"{name}={threshold!r} was given; a number above 0 and at most 1 is wanted, "
             "relative to the largest eigenvalue, such as 2.0**-23 for float32."
         )
         raise InvalidSettingError(msg)

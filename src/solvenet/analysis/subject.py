@@ -37,7 +37,7 @@ class Fit:
     crowding: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subject:
     """Hidden units, the rows that they see, and how their read-out is found.
 

@@ -14,7 +14,7 @@ from scipy.special import spherical_jn
 
 from solvenet._validation import check_finite, check_nonnegative
 from solvenet.analysis.biases import values_at
-from solvenet.analysis.quadrature import gauss_rule
+from solvenet.analysis.quadrature import gauss_rule, tail_integrals
 from solvenet.errors import InvalidDataError, InvalidSettingError
 
 if TYPE_CHECKING:
@@ -214,13 +214,8 @@ def _on_interval(function: Callable[[Array], Array]) -> ReLUTarget:
 
 def _one_sided(f: Array, edges: Array, x: Array, weights: Array) -> CubicHermiteSpline:
     """Return b to the integral of (x - b) f over (b, 1), whose second derivative is f."""
-    mass = (weights * f).reshape(_CELLS, -1).sum(axis=1)
-    local = (weights * f * (x - np.repeat(edges[:-1], 16))).reshape(_CELLS, -1).sum(axis=1)
-    right = np.append(np.cumsum(mass[::-1])[::-1], 0.0)
-    # From one edge to the next on the left: what lies right of it is one cell farther away.
-    steps = local + (edges[1] - edges[0]) * right[1:]
-    values = np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-    return CubicHermiteSpline(edges, values, -right)
+    once, twice = tail_integrals(edges, x, weights * f)
+    return CubicHermiteSpline(edges, twice, -once)
 
 
 def _largest(curve: CubicHermiteSpline) -> float:

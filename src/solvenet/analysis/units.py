@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.special
 
-from solvenet._validation import check_finite
+from solvenet._validation import check_finite, check_positive
 from solvenet.analysis.kernels import checked_biases
 from solvenet.analysis.quadrature import gauss_rule
 from solvenet.analysis.spectra import Spectrum
@@ -28,6 +29,12 @@ _SMOOTH_POINTS = 16
 _SMOOTH_CELLS = 3
 """Cells of smooth units for each unit of slope. The nearest poles, those of tanh, are then
 4.7 half widths away: polynomials through 16 Gauss points err by 1e-15."""
+
+_MOST_ENTRIES = 2**28
+"""Of a design matrix of smooth units: two gigabytes."""
+
+_LARGEST = 1e100
+"""Value of a unit whose square is far from the end of the range of float64."""
 
 
 def unit_spectrum(
@@ -90,6 +97,9 @@ def unit_spectrum(
     units = make_units(biases, activation, weights, scale)
     design = units.design()
     live = design.any(axis=0)
+    if not live.any():
+        msg = "All units are zero on (-1, 1). Give biases between -1 and 1."
+        raise InvalidDataError(msg)
     values = np.linalg.svd(design[:, live], compute_uv=False)
     level = max(design.shape) * EPS
     method = "singular values of the quadrature-weighted design matrix"
@@ -119,12 +129,15 @@ class Shape:
         Where it, or a derivative, jumps.
     degree : int or None
         Of its polynomial pieces; None where it is smooth.
+    slope : callable or None
+        Its derivative, elementwise, where that is known.
     """
 
     name: str
     function: Callable[[Array], Array] = field(repr=False)
     kinks: tuple[float, ...] = ()
     degree: int | None = None
+    slope: Callable[[Array], Array] | None = field(default=None, repr=False)
 
     @property
     def power(self) -> int | None:
@@ -140,6 +153,12 @@ def _ramp(power: int) -> Callable[[Array], Array]:
     return function
 
 
+def _truncated_power(name: str, power: int) -> Shape:
+    lower = _ramp(power - 1) if power else None
+    slope = None if lower is None else lambda z: power * lower(z)
+    return Shape(name, _ramp(power), (0.0,), power, slope)
+
+
 def _gaussian(z: Array) -> Array:
     return np.exp(-z * z)  # type: ignore[no-any-return]
 
@@ -148,13 +167,21 @@ def _hat(z: Array) -> Array:
     return np.maximum(1.0 - np.abs(z), 0.0)
 
 
-_PIECEWISE = {
-    "relu": Shape("relu", _ramp(1), (0.0,), 1),
-    "heaviside": Shape("heaviside", _ramp(0), (0.0,), 0),
-    "hat": Shape("hat", _hat, (-1.0, 0.0, 1.0), 1),
+_ROOT_TAU = math.sqrt(2 * math.pi)
+_SLOPES: dict[str, Callable[[Array], Array]] = {
+    "tanh": lambda z: 1 - np.tanh(z) ** 2,
+    "sigmoid": lambda z: scipy.special.expit(z) * scipy.special.expit(-z),
+    "gelu": lambda z: scipy.special.ndtr(z) + z * np.exp(-z * z / 2) / _ROOT_TAU,
+    "sin": np.cos,
+    "cos": lambda z: -np.sin(z),
 }
-_SMOOTH = {"gaussian": Shape("gaussian", _gaussian)} | {
-    name: Shape(name, activation.function)
+_PIECEWISE = {
+    "relu": _truncated_power("relu", 1),
+    "heaviside": _truncated_power("heaviside", 0),
+    "hat": Shape("hat", _hat, (-1.0, 0.0, 1.0), 1, lambda z: -np.sign(z) * (np.abs(z) < 1)),
+}
+_SMOOTH = {"gaussian": Shape("gaussian", _gaussian, slope=lambda z: -2 * z * _gaussian(z))} | {
+    name: Shape(name, activation.function, slope=_SLOPES[name])
     for name, activation in ACTIVATIONS.items()
     if name not in ("relu", "identity")
 }
@@ -168,7 +195,7 @@ def shape_of(activation: str | Activation | Callable[[Array], Array]) -> Shape:
             return Shape(given.name, given.function)
         activation = given.name
     if match := re.fullmatch(r"relu\^(\d)", activation):
-        return Shape(activation, _ramp(int(match[1])), (0.0,), int(match[1]))
+        return _truncated_power(activation, int(match[1]))
     known = _PIECEWISE | _SMOOTH
     if activation not in known:
         msg = (
@@ -179,7 +206,7 @@ def shape_of(activation: str | Activation | Callable[[Array], Array]) -> Shape:
     return known[activation]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Units:
     """Units ``activation(slope_i (x - b_i))`` on (-1, 1).
 
@@ -198,7 +225,20 @@ class Units:
     def __call__(self, x: Array) -> Array:
         """Return the values of the units at `x`, shape (len(x), n)."""
         z = self.slopes * (x[:, None] - self.biases)
-        return np.asarray(self.shape.function(z), dtype=np.float64)
+        values = np.asarray(self.shape.function(z), dtype=np.float64)
+        if values.shape != z.shape:
+            msg = (
+                f"The activation returned shape {values.shape} for {z.shape}; an elementwise "
+                "function is wanted, such as np.arctan."
+            )
+            raise InvalidDataError(msg)
+        if not np.isfinite(values).all() or (np.abs(values) > _LARGEST).any():
+            msg = (
+                f"Units reach NaN or values beyond {_LARGEST:g} on [-1, 1]. Give an activation "
+                "that is finite, and biases and weights of ordinary size."
+            )
+            raise InvalidDataError(msg)
+        return values
 
     @cached_property
     def edges(self) -> Array:
@@ -213,6 +253,14 @@ class Units:
         n_cells = max(
             int(np.ceil(_SMOOTH_CELLS * steepest)), 2 * len(self.biases) // _SMOOTH_POINTS, 8
         )
+        if n_cells * _SMOOTH_POINTS * len(self.biases) > _MOST_ENTRIES:
+            msg = (
+                f"Units of slope {steepest:.3g} need {n_cells * _SMOOTH_POINTS:.2g} points of "
+                f"quadrature for {len(self.biases)} units, more than fit into memory. Use a "
+                "smaller scale or fewer units; steep sigmoids tend to 'heaviside', steep gelu to "
+                "'relu'."
+            )
+            raise InvalidSettingError(msg)
         return np.linspace(-1.0, 1.0, n_cells + 1)
 
     @property
@@ -247,9 +295,7 @@ def make_units(
     if len(b) < 2:
         msg = f"{len(b)} bias was given; at least 2 are wanted, such as uniform_biases(100)."
         raise InvalidDataError(msg)
-    if not (np.isfinite(scale) and scale > 0):
-        msg = f"scale={scale!r} was given; a finite number > 0 is wanted."
-        raise InvalidSettingError(msg)
+    scale = check_positive("scale", scale)
     w = np.ones_like(b) if weights is None else np.asarray(weights, dtype=np.float64)
     if w.shape != b.shape:
         msg = f"weights have shape {w.shape} for {len(b)} biases; one weight a bias is wanted."

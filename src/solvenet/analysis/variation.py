@@ -46,7 +46,7 @@ class Variation:
     wavenumber: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neighbours:
     """Which rows lie near each row.
 
