@@ -75,6 +75,20 @@ def check_finite(name: str, array: np.ndarray[Any, Any]) -> None:
         raise InvalidDataError(msg)
 
 
+def as_numbers(name: str, values: Any) -> np.ndarray[Any, Any]:
+    """Return values as a float64 array, or say that they are no real numbers."""
+    array = np.asarray(values)
+    if array.dtype == object:  # a column of a data frame, perhaps of numbers alone
+        array = np.array(array.tolist())
+    if array.dtype.kind not in "biuf":
+        msg = (
+            f"{name} holds values of type {array.dtype}; real numbers are wanted. Encode "
+            "categories as numbers, and impute what is missing."
+        )
+        raise InvalidDataError(msg)
+    return array.astype(np.float64)
+
+
 def parse_bytes(name: str, value: int | float | str) -> int:
     """Read a size in bytes: a number, or text such as ``"2GB"`` or ``"512 MiB"``."""
     size: float = math.nan

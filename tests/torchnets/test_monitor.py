@@ -93,6 +93,41 @@ def test_functions_of_your_own() -> None:
     assert watch.projections[0, 1] == pytest.approx(0, abs=1e-12)
 
 
+def test_watching_leaves_no_trace() -> None:
+    """Dropout draws nothing, batch statistics stay, parts that were frozen stay so."""
+    model = torch.nn.Sequential(
+        torch.nn.Linear(1, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 1)
+    )
+    model[2].eval()
+    before, seed = [b.clone() for b in model.buffers()], torch.random.get_rng_state()
+    watch = ModewiseResidual(X.float(), torch.sin(X), modes="tangent", model=model, n_modes=4)
+    watch(model)
+    watch(model)
+    assert (watch.projections[0] == watch.projections[1]).all()
+    assert all(torch.equal(old, new) for old, new in zip(before, model.buffers(), strict=True))
+    assert torch.equal(seed, torch.random.get_rng_state())
+    assert [part.training for part in model] == [True, True, False, True]
+
+
+def test_arrays_are_given_as_the_model_wants_them() -> None:
+    x = np.linspace(-1, 1, 30)[:, None]
+    for rows in (x, x.tolist(), np.arange(30)[:, None]):
+        watch = ModewiseResidual(rows, np.sin(x), n_modes=4)
+        watch(torch.nn.Linear(1, 1))  # of float32
+        assert np.isfinite(watch.losses).all()
+
+
+def test_outputs_for_other_rows_are_refused() -> None:
+    watch = ModewiseResidual(X, torch.sin(X))
+    with pytest.raises(InvalidDataError, match="3 values for 80 rows"):
+        watch(lambda x: x[:3])
+
+
+def test_the_first_mode_that_depends_on_others_is_named() -> None:
+    with pytest.raises(InvalidDataError, match="Mode 1 is a combination"):
+        ModewiseResidual(np.zeros((20, 1)), np.arange(20.0))
+
+
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [

@@ -56,6 +56,7 @@ from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.spectra import Spectrum, captured_rank, cutoff_level, feature_spectrum
 from solvenet.analysis.splitting import Probability, split_probability
 from solvenet.analysis.targets import ReLUTarget, oscillating_target, relu_target
+from solvenet.analysis.trials import Trial
 from solvenet.analysis.units import unit_spectrum
 from solvenet.analysis.variation import Variation
 
@@ -91,6 +92,7 @@ __all__ = [
     "Spectrum",
     "TrainingRecord",
     "Trajectory",
+    "Trial",
     "Variation",
     "accuracy",
     "adaptive_biases",

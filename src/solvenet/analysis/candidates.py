@@ -13,13 +13,12 @@ import numpy as np
 from scipy import linalg
 
 from solvenet._random import stream
-from solvenet._validation import check_finite
-from solvenet.analysis.decomposition import decompose
+from solvenet._validation import as_numbers, check_finite
 from solvenet.analysis.elements import Elements
 from solvenet.analysis.precision import machine_epsilon
 from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.variation import Neighbours
-from solvenet.errors import FewPairsWarning, InvalidDataError, SolvenetWarning
+from solvenet.errors import FewPairsWarning, InvalidDataError
 from solvenet.features import SWIM, DenseMap, get_activation
 
 if TYPE_CHECKING:
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
 _FIT_ROWS, _TEST_ROWS = 2000, 1000
 _CHEAPER = (("float32", True), ("float32", False), ("float64", True))
 _SAFETY = 4.0
-_UNITS_A_PIECE = 8
-_MARGIN = 0.7
-_COARSE = 1e-3
+_COMPONENT_UNITS, _COMPONENT_SCALE = 12, 2.0
+"""Units of each component, and their slope on its part of the inputs stretched to [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ class PlanRows:
     y_test: Array
     low: Array
     high: Array
-    function: Callable[[Array], Array] | None = None
 
     @classmethod
     def of(cls, f: Any, y: Any, dimension: int, random_state: int) -> PlanRows:
@@ -99,12 +96,13 @@ class PlanRows:
             corners = np.stack(np.meshgrid(*[[-1.0, 1.0]] * min(dimension, 8)), -1)
             corners = corners.reshape(-1, min(dimension, 8))
             X[: len(corners), : corners.shape[1]] = corners
-            y = np.asarray(f(X[:, 0] if dimension == 1 else X), dtype=np.float64)
+            y = _values(f, X[:, 0] if dimension == 1 else X)
             n_fit, order = _FIT_ROWS, np.arange(len(X))
         else:
-            X = np.asarray(f, dtype=np.float64)
+            X = as_numbers("X", f)
             X = X[:, None] if X.ndim == 1 else X
-            y = np.asarray(y, dtype=np.float64) if y is not None else np.zeros(0)
+            y = as_numbers("y", y) if y is not None else np.zeros(0)
+            y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
             order = rng.permutation(len(X))[: _FIT_ROWS + _TEST_ROWS]
             n_fit = (2 * len(order)) // 3
         if X.ndim != 2 or y.shape != X.shape[:1] or len(X) < 64:
@@ -122,8 +120,7 @@ class PlanRows:
         span = np.where(high > low, high - low, 1.0)
         Z = np.clip((X - low) * (2.0 / span) - 1.0, -1.0, 1.0)
         fit, test = order[:n_fit], order[n_fit:]
-        function = f if callable(f) else None
-        return cls(Z[fit], y[fit], Z[test], y[test], low, low + span, function)
+        return cls(Z[fit], y[fit], Z[test], y[test], low, low + span)
 
     @property
     def dimension(self) -> int:
@@ -132,7 +129,9 @@ class PlanRows:
 
     def error(self, prediction: Array) -> float:
         """Return the error on the rows to test on, over the targets' standard deviation."""
-        return float(np.sqrt(np.mean((prediction - self.y_test) ** 2)) / self.y_test.std())
+        scale = float(np.abs(self.y_test).max()) or 1.0
+        off, y = (prediction - self.y_test) / scale, self.y_test / scale
+        return float(np.sqrt(np.mean(off**2)) / y.std())
 
     def scaled(self, X: Array) -> Array:
         """Return inputs in the units of the rows, shape (m, d)."""
@@ -145,10 +144,10 @@ Try = Callable[[int, float], Proposal]
 """From a size and an error wanted to what was reached."""
 
 
-def candidates(data: PlanRows, tol: float, random_state: int) -> Iterator[Try]:
+def candidates(data: PlanRows, random_state: int) -> Iterator[Try]:
     """Yield what is tried, cheap and small ones first."""
     near = Neighbours(data.X)
-    Y = data.y[:, None]
+    Y = data.y[:, None] / np.abs(data.y).max()
     wave = max(1.0, near.wavenumber(Y) * math.sqrt(data.dimension))
     for factor in (1.2, 2.0, 4.0):
         spec = NetworkSpec(activation="sin", scale=float(f"{factor * wave:.3g}"))
@@ -160,11 +159,9 @@ def candidates(data: PlanRows, tol: float, random_state: int) -> Iterator[Try]:
     if data.dimension <= 2:
         yield partial(_elements, data, False)
     if data.dimension == 1:
+        yield partial(_components, data)
         yield partial(_elements, data, True)
         yield partial(_adaptive, data)
-        # ReLU pieces want 1 / sqrt(tol) units each: hopeless, and slow to find so, below.
-        if data.function is not None and tol >= _COARSE:
-            yield partial(_components, data)
     yield partial(_network, data, NetworkSpec(), random_state)
 
 
@@ -174,7 +171,9 @@ def _network(
     """Fit a shallow network of a specification."""
     spec = NetworkSpec(width=size, activation=spec.activation, scale=spec.scale)
     layer = spec.layer(data.dimension, random_state=random_state)
-    return _solved(data, str(spec.activation), layer, spec, tol)
+    # A weight of one in one dimension need not be stored.
+    n_hidden = size if data.dimension == 1 and spec.activation == "relu" else _numbers(layer)
+    return _solved(data, str(spec.activation), layer, n_hidden, spec, tol)
 
 
 def _sampled(data: PlanRows, random_state: int, size: int, tol: float) -> Proposal:
@@ -183,24 +182,49 @@ def _sampled(data: PlanRows, random_state: int, size: int, tol: float) -> Propos
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewPairsWarning)
         layer = SWIM().sample(data.X, data.y[:, None], size, activation=tanh, seed=random_state)
-    return _solved(data, "tanh, sampled", layer, None, tol)
+    return _solved(data, "tanh, sampled", layer, _numbers(layer), None, tol)
 
 
 def _adaptive(data: PlanRows, size: int, tol: float) -> Proposal:
     """Fit a ReLU network whose biases follow the variation of the targets."""
     biases = _graded(data, size)
-    layer = DenseMap(np.ones((1, size)), -biases, get_activation("relu"))
-    return _solved(data, "relu, adaptive biases", layer, None, tol)
+    layer = DenseMap(np.ones((1, len(biases))), -biases, get_activation("relu"))
+    return _solved(data, "relu, adaptive biases", layer, len(biases), None, tol)
+
+
+def _components(data: PlanRows, size: int, tol: float) -> Proposal:
+    """Fit a sum of tanh networks, each of the input held in a part of it and stretched."""
+    n_parts = max(2, round(size / _COMPONENT_UNITS))
+    ends = _graded(data, n_parts + 1)
+    n_parts, width = len(ends) - 1, max(2, size // n_parts)
+    spec = NetworkSpec(width=width, activation="tanh", scale=_COMPONENT_SCALE)
+    layer = spec.layer(1)
+
+    def hidden(X: Array) -> Array:
+        held = np.clip(X, ends[:-1], ends[1:])
+        stretched = 2.0 * (held - ends[:-1]) / np.diff(ends) - 1.0
+        return layer(stretched.reshape(-1, 1)).reshape(len(X), n_parts * width)
+
+    # All components share one layer; besides it there are the ends of the parts.
+    return _solved(data, "components", hidden, 2 * width + n_parts - 1, None, tol)
 
 
 def _solved(
-    data: PlanRows, kind: str, layer: DenseMap, spec: NetworkSpec | None, tol: float
+    data: PlanRows,
+    kind: str,
+    hidden: Callable[[Array], Array],
+    n_hidden: int,
+    spec: NetworkSpec | None,
+    tol: float,
 ) -> Proposal:
-    """Solve for a read-out, in the cheapest arithmetic that is good enough."""
-    A = layer(data.X)
+    """Solve for a read-out, in the cheapest arithmetic that is good enough.
+
+    `n_hidden` numbers make up the hidden units.
+    """
+    A = hidden(data.X)
     center, mean = A.mean(axis=0), float(data.y.mean())
     A -= center
-    A_test, y = layer(data.X_test) - center, data.y - mean
+    A_test, y = hidden(data.X_test) - center, data.y - mean
     name, coef = "float64", _coefficients(A, y, "float64", gram=False)
     error = data.error(A_test @ coef + mean)
     for precision, gram in _CHEAPER if error <= tol else ():
@@ -212,13 +236,29 @@ def _solved(
             break
 
     def function(X: Array) -> Array:
-        out: Array = (layer(data.scaled(X)) - center) @ coef + mean
+        out: Array = (hidden(data.scaled(X)) - center) @ coef + mean
         return out
 
-    size = layer.n_features_out
-    # A weight of one in one dimension need not be stored.
-    hidden = size if data.dimension == 1 and kind.startswith("relu") else layer.weights.size + size
-    return Proposal(kind, size, hidden + size + 1, spec, name, error, 2.0 * A.size * size, function)
+    size = A.shape[1]
+    return Proposal(
+        kind, size, n_hidden + size + 1, spec, name, error, 2.0 * A.size * size, function
+    )
+
+
+def _numbers(layer: DenseMap) -> int:
+    return int(layer.weights.size + layer.biases.size)
+
+
+def _values(f: Callable[[Array], Array], X: Array) -> Array:
+    """Return a function's values at points, one a row."""
+    try:
+        return as_numbers("f(x)", f(X))
+    except TypeError as error:
+        msg = (
+            f"f failed for points of shape {X.shape} ({error}). Give a vectorised function, such "
+            "as lambda x: np.sin(x), or wrap it in np.vectorize."
+        )
+        raise InvalidDataError(msg) from error
 
 
 def _coefficients(A: Array, y: Array, precision: str, *, gram: bool) -> Array:
@@ -234,26 +274,6 @@ def _coefficients(A: Array, y: Array, precision: str, *, gram: bool) -> Array:
         kept = s > eps * s[0]
         out = Vt[kept].T @ ((U[:, kept].T @ y) / s[kept])
     return np.asarray(out, dtype=np.float64)
-
-
-def _components(data: PlanRows, size: int, tol: float) -> Proposal:
-    """Fit a network of several components, each for a piece of the inputs."""
-    assert data.function is not None
-    # Pieces of equal variation; the search for pieces of equally many modes takes seconds.
-    knots = _graded(data, max(2, size // _UNITS_A_PIECE) + 1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SolvenetWarning)
-        parts = decompose(data.function, knots, tol=min(_MARGIN * tol, 0.5))
-    error = data.error(parts(data.X_test[:, 0]))
-    n_units = [piece.n_units for piece in parts.pieces]
-    # A weight and a bias a unit; of a piece its two ends, offset and slope.
-    numbers = 2 * sum(n_units) + 4 * len(n_units)
-    flops = 2.0 * len(data.y) * sum(n * n for n in n_units)
-
-    def function(X: Array) -> Array:
-        return parts(np.asarray(X, dtype=np.float64).reshape(-1))
-
-    return Proposal("components", sum(n_units), numbers, None, "float64", error, flops, function)
 
 
 def _elements(data: PlanRows, graded: bool, size: int, tol: float) -> Proposal:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from solvenet.analysis.trials import HELPS, Trial
+
 CAUSES = {
     "none": "nothing limits it at this accuracy",
     "too wide": "it is wider than the targets need",
@@ -46,8 +48,9 @@ class RepresentationNumbers:
         Whether so many reach `tol`.
     error : float
         With the modes that are representable.
-    errors : dict of str to float
-        By trial: ``"float64"``, ``"half the units"``, ``"scale 2"``, ``"activation sin"`` ...
+    trials : tuple of Trial
+        What was changed, and the errors with it: float64 without a Gram matrix; of a
+        specification also more units, other scales and activations.
     half_rows_error : float or None
         With half of the rows, of a specification.
     crowding : float or None
@@ -64,14 +67,11 @@ class RepresentationNumbers:
         Cycles across the range of the inputs of the highest representable mode.
     needed_frequency : float or None
         The same of the highest mode that is needed.
-    best_scale : float or None
-        Factor of the first layer's weights with the least error.
-    best_activation : str or None
-        Activation with the least error.
     best_width : int or None
-        Fewest units that reach what is reached.
-    halving_steps : float or None
-        Gradient steps that halve the highest needed mode.
+        Units that reach what is reached by the best that was tried, with some to spare.
+    halving : tuple of (float, float)
+        Cycles across the range of an input, and gradient steps (of the largest stable size)
+        that halve them: for modes up to the highest that is needed.
     scalable : bool
         Whether the scale of the first layer matters.
     placed : bool
@@ -92,7 +92,7 @@ class RepresentationNumbers:
     needed: int | None
     needed_reaches: bool
     error: float
-    errors: dict[str, float]
+    trials: tuple[Trial, ...]
     half_rows_error: float | None
     crowding: float | None
     modes_in_use: int | None
@@ -105,10 +105,8 @@ class RepresentationNumbers:
     wavenumber: float
     frequency: float
     needed_frequency: float | None
-    best_scale: float | None
-    best_activation: str | None
     best_width: int | None
-    halving_steps: float | None
+    halving: tuple[tuple[float, float], ...]
     scalable: bool
     placed: bool
     classes: bool
@@ -118,9 +116,10 @@ class RepresentationNumbers:
         """Modes that the network can represent at its precision."""
         return self.representable[self.precision, self.gram]
 
+    def best(self, kind: str) -> Trial | None:
+        """Return the trial of a kind with the least error, if there was one."""
+        return min((t for t in self.trials if t.kind == kind), key=lambda t: t.error, default=None)
 
-_HELPS = 0.25
-"""Of the squared error must be left at most, for a remedy to count: half of the error."""
 
 _FEW_ROWS = 0.8
 """Of the error of half the rows is left at most where more rows help."""
@@ -148,13 +147,12 @@ def cause_of(n: RepresentationNumbers) -> str:
         return "step"
     if _is_noise(n):
         return "noise"
-    if _remedy(n, "precision") <= _HELPS * n.error:
+    helpful = {t.kind: t.error for kind in _REMEDIES if (t := n.best(kind)) and _helps(t, n)}
+    if "precision" in helpful:
         return "precision"
     if is_local(n) and not n.placed:
         return "local"
-    remedies = {name: _remedy(n, name) for name in ("width", "scale", "activation")}
-    helpful = {name: error for name, error in remedies.items() if error <= _HELPS * n.error}
-    if "width" in helpful and _doublings(n, helpful["width"]) <= _MOST_DOUBLINGS:
+    if "width" in helpful and _units_alone_do(n):
         return "width"
     if helpful.get("scale", math.inf) <= n.tol**2:
         return "scale"
@@ -164,16 +162,22 @@ def cause_of(n: RepresentationNumbers) -> str:
         return "width"
     if n.dimension > _FEW_DIMENSIONS and n.distance > _FAR and n.crowding is None:
         return "dimension"
-    if not _rows_help(n):
+    if not _rows_help(n) and (n.crowding is not None or n.residual_neighbours > _PATTERN):
         return "noise"
     return "dimension" if n.dimension > _FEW_DIMENSIONS and n.distance > _FAR else "rows"
 
 
+_REMEDIES = ("precision", "width", "scale", "activation")
 _ALL = 0.75
 _CROWDED = 0.25
 _LOCAL = 0.15
 _FEW_DIMENSIONS = 3
 _FAR = 0.25
+_FEW_ROWS = 0.8
+"""Of the error of half the rows is left at most where more rows help."""
+
+_PATTERN = 0.6
+"""Neighbours of noise differ by 1, those of a pattern by little: what is above is noise."""
 
 
 def neighbours_tell(n: RepresentationNumbers) -> bool:
@@ -195,28 +199,29 @@ def _is_noise(n: RepresentationNumbers) -> bool:
     """Whether near neighbours differ as much as the modes leave, and that without pattern."""
     near = n.dimension <= _FEW_DIMENSIONS and n.distance < _FAR and n.neighbours < 0.6
     alike = 0.4 * n.neighbours < n.error < 2.5 * n.neighbours
-    return near and alike and n.residual_neighbours > 0.6 and not _rows_help(n)
+    return near and alike and n.residual_neighbours > _PATTERN and not _rows_help(n)
 
 
 _MOST_DOUBLINGS = 3.0
 
 
-def _doublings(n: RepresentationNumbers, error: float) -> float:
-    """Return how often the units must be doubled, at the rate of the first time."""
-    return math.log(n.error / n.tol**2) / math.log(n.error / max(error, 1e-300))
+def _helps(trial: Trial, n: RepresentationNumbers) -> bool:
+    return trial.error <= HELPS * n.error
+
+
+def _units_alone_do(n: RepresentationNumbers) -> bool:
+    """Whether more units reach the error: as tried, or in few doublings at the rate of the first.
+
+    Units of a poor kind also help a little, and for ever.
+    """
+    twice, more = (t for t in n.trials if t.kind == "width"), n.best("width")
+    first = next(twice)
+    rate = math.log(n.error / max(first.error, 1e-300))
+    few = rate > 0 and math.log(n.error / n.tol**2) <= _MOST_DOUBLINGS * rate
+    return few or (more is not None and more.error <= n.tol**2)
 
 
 def _rows_help(n: RepresentationNumbers) -> bool:
     if n.half_rows_error is None:
         return n.crowding is not None and n.crowding > _CROWDED
     return n.error < _FEW_ROWS * n.half_rows_error
-
-
-def _remedy(n: RepresentationNumbers, name: str) -> float:
-    """Return the least error by a remedy."""
-    errors = n.errors
-    if name == "precision":
-        return errors["float64"]
-    if name == "width":
-        return errors.get("twice the units", n.error)
-    return min((e for key, e in errors.items() if key.startswith(name)), default=math.inf)

@@ -12,11 +12,12 @@ from solvenet._validation import check_count
 from solvenet.analysis.advice import Finding, enough_units
 from solvenet.analysis.causes import RepresentationNumbers, cause_of
 from solvenet.analysis.explanations import explain
+from solvenet.analysis.modes import check_tolerance
 from solvenet.analysis.precision import PRECISIONS, machine_epsilon
 from solvenet.analysis.reach import Reach, measure_reach
 from solvenet.analysis.subject import Subject, subject_of
-from solvenet.analysis.variation import Neighbours, Variation
-from solvenet.errors import InvalidSettingError
+from solvenet.analysis.trials import Trial, try_changes
+from solvenet.analysis.variation import Neighbours
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
 SPEC_ROWS = 800
 """Rows that are looked at for a network that is yet to be fitted."""
 
+_SHARES = (0.125, 0.25, 0.5, 1.0)  # of the needed modes, for which gradient steps are told
+
 FITTED_ROWS = 192
 """Rows that are looked at of a fit at most: it is to cost a small part of the fit."""
-
-_SCALES = (0.125, 0.25, 0.5, 2.0, 4.0, 8.0)
-_ACTIVATIONS = ("relu", "tanh", "sin")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def diagnose(model: Any, X: Any, y: Any, *, tol: float = 0.01, random_state: int
     X : array-like of shape (n_rows, n_inputs)
         Rows, at least 16.
     y : array-like of shape (n_rows,) or (n_rows, n_targets)
-        Targets: numbers, or classes.
+        Targets: numbers; or classes, if they are text or truth values, or the model is a fitted
+        classifier.
     tol : float, default=0.01
         Root mean squared error that is wanted, over the standard deviation of the targets.
     random_state : int, default=0
@@ -88,12 +89,12 @@ def diagnose(model: Any, X: Any, y: Any, *, tol: float = 0.01, random_state: int
     InvalidDataError
         Shapes do not match, values are not finite, or all targets are equal.
     InvalidSettingError
-        `tol` is not above zero, or the model is not fitted.
+        `tol` is not above 0 and below 1, or the model is not fitted.
 
     Notes
     -----
-    *Cost.* For a specification, about ten singular value decompositions of 800 rows (seconds);
-    of a fitted model two or three of 256 rows, a few per cent of the fit.
+    *Cost.* For a specification, up to 15 singular value decompositions of 800 rows (seconds);
+    of a fitted model two of at most 192 rows, a few per cent of the fit.
 
     Errors are by leave-one-out on the sample, with as many modes as the precision lets
     through: a float32 solver of the features sees singular values above 6e-8 of the largest,
@@ -114,9 +115,7 @@ def diagnose(model: Any, X: Any, y: Any, *, tol: float = 0.01, random_state: int
     >>> found.cause
     'precision'
     """
-    if not (isinstance(tol, int | float) and 0 < tol < math.inf):
-        msg = f"tol={tol!r} was given; a finite number above zero is wanted, such as 0.01."
-        raise InvalidSettingError(msg)
+    tol = check_tolerance(tol)
     check_count("random_state", random_state, minimum=0)
     subject = subject_of(
         model, X, y, n_spec_rows=SPEC_ROWS, n_fitted_rows=FITTED_ROWS, random_state=random_state
@@ -146,10 +145,14 @@ def _measure(subject: Subject, tol: float) -> tuple[RepresentationNumbers, Reach
     error = reach.error(modes) if fit is None else fit.error
     near = Neighbours(Z)
     variation = near.variation(Y)
-    trials = _Trials(subject, reach, {"float64": full if fit is None else min(full, error)})
+    trials = [Trial(kind="precision", error=full if fit is None else min(full, error))]
+    best, most_units = reach, subject.width
     if error > tol**2 and subject.spec is not None:
-        trials.run(A, variation)
-    best = trials.best
+        tried, best, most_units = try_changes(
+            subject, reach, min(error, full), cutoff(subject.precision, subject.gram),
+            variation.wavenumber,
+        )  # fmt: skip
+        trials += tried
     least = best.error(len(best.energies))
     needed = best.needed(max(tol**2, 1.1 * least))
     enough = needed if fit is None else fit.modes_in_use
@@ -161,13 +164,13 @@ def _measure(subject: Subject, tol: float) -> tuple[RepresentationNumbers, Reach
         width=subject.width,
         precision=subject.precision,
         gram=subject.gram,
-        tol=float(tol),
+        tol=tol,
         representable=representable,
         saturated=modes >= min(len(A) - 1, A.shape[1]),
         needed=needed,
         needed_reaches=least <= tol**2,
         error=error,
-        errors=trials.errors,
+        trials=tuple(trials),
         half_rows_error=None if fit is not None else measure_reach(A[:half], Y[:half]).error(modes),
         crowding=None if fit is None else fit.crowding,
         modes_in_use=None if fit is None else fit.modes_in_use,
@@ -180,56 +183,13 @@ def _measure(subject: Subject, tol: float) -> tuple[RepresentationNumbers, Reach
         wavenumber=variation.wavenumber * math.sqrt(Z.shape[1]),
         frequency=_frequency(reach, near, modes),
         needed_frequency=None if not needed else _frequency(best, near, needed),
-        best_scale=trials.best_scale,
-        best_activation=trials.best_activation,
-        best_width=None if not enough else min(enough_units(enough), subject.width),
-        halving_steps=None if not needed else float(math.log(2.0) / best.relative[needed - 1] ** 2),
+        best_width=None if not enough else min(enough_units(enough), most_units),
+        halving=_halving(best, near, needed or 0),
         scalable=subject.scalable,
         placed=subject.spec is None,
         classes=subject.classes,
     )
     return numbers, reach
-
-
-class _Trials:
-    """What one change of a specification does to the error."""
-
-    def __init__(self, subject: Subject, reach: Reach, errors: dict[str, float]) -> None:
-        self.subject, self.errors, self.best = subject, errors, reach
-        self.best_scale: float | None = None
-        self.best_activation: str | None = None
-        self._cutoff = cutoff(subject.precision, subject.gram)
-        self._least = min(reach.error(reach.count(self._cutoff)), errors["float64"])
-
-    def run(self, A: Array, variation: Variation) -> None:
-        """Try half and twice the units, other scales and other activations."""
-        subject, spec = self.subject, self.subject.spec
-        assert spec is not None
-        half = np.random.default_rng(0).permutation(A.shape[1])[: max(1, A.shape[1] // 2)]
-        self.errors["half the units"] = self._error(A[:, half])
-        self.errors["twice the units"] = self._error(subject.changed(width=2.0))
-        suggested = max(1.0, 1.5 * variation.wavenumber) / spec.scale
-        if subject.scalable:
-            factors = dict.fromkeys([*_SCALES, float(f"{suggested:.2g}")])
-            tried = {factor: self._error(subject.changed(scale=factor)) for factor in factors}
-            self.errors |= {f"scale {factor:g}": error for factor, error in tried.items()}
-            self.best_scale = min(tried, key=tried.__getitem__)
-        others = {
-            name: self._error(
-                subject.changed(activation=name, scale=suggested if name != "relu" else 1.0)
-            )
-            for name in _ACTIVATIONS
-            if name != spec.activation
-        }
-        self.errors |= {f"activation {name}": error for name, error in others.items()}
-        self.best_activation = min(others, key=others.__getitem__)
-
-    def _error(self, A: Array) -> float:
-        reach = measure_reach(A, self.subject.targets)
-        error = reach.error(reach.count(self._cutoff))
-        if error < 0.25 * self._least:
-            self.best, self._least = reach, error
-        return error
 
 
 def _residual_neighbours(reach: Reach, Y: Array, near: Neighbours, modes: int) -> float:
@@ -240,6 +200,15 @@ def _residual_neighbours(reach: Reach, Y: Array, near: Neighbours, modes: int) -
     R = Y - Y.mean(axis=0)
     R = R - U @ (U.T @ R)
     return float(near.squares(R).mean()) if R.any() else 0.0
+
+
+def _halving(reach: Reach, near: Neighbours, needed: int) -> tuple[tuple[float, float], ...]:
+    """Return cycles, and gradient steps that halve them, of few modes up to the last needed."""
+    sizes = sorted({max(1, round(needed * share)) for share in _SHARES}) if needed else []
+    return tuple(
+        (_frequency(reach, near, size), float(math.log(2.0) / reach.relative[size - 1] ** 2))
+        for size in sizes
+    )
 
 
 def _frequency(reach: Reach, near: Neighbours, size: int) -> float:

@@ -14,6 +14,7 @@ from solvenet.analysis.causes import (
     jumps,
     neighbours_tell,
 )
+from solvenet.analysis.trials import HELPS
 
 
 def explain(n: RepresentationNumbers, cause: str) -> list[Finding]:
@@ -44,11 +45,13 @@ def explain(n: RepresentationNumbers, cause: str) -> list[Finding]:
 
 
 def _advice(n: RepresentationNumbers, cause: str) -> str:
-    root = {name: math.sqrt(max(error, 0.0)) for name, error in n.errors.items()}
     if cause == "too wide":
         return f"{n.best_width} units would do."
     if cause == "noise":
-        return "More units, modes or digits would change little; other inputs might."
+        return (
+            "More units, modes or digits would change little; other inputs might, or rows much "
+            "nearer to each other."
+        )
     if cause == "step":
         return (
             "Modes of a global network ring at a jump. Place units at the jump (SWIM does so), "
@@ -59,16 +62,6 @@ def _advice(n: RepresentationNumbers, cause: str) -> str:
             f"{n.active:.0%} of the rows hold nine tenths of the variation. Place the units there "
             "(SWIM, adaptive biases), or use a network of several components."
         )
-    if cause == "precision":
-        return f"In float64, without the Gram matrix, it would be {root['float64']:.2g}."
-    if cause == "scale":
-        return f"Multiplied by {n.best_scale:g} it would be {_least(root, 'scale'):.2g}."
-    if cause == "activation":
-        return f"With {n.best_activation} it would be {_least(root, 'activation'):.2g}."
-    if cause == "width":
-        if "twice the units" in root:
-            return f"With {2 * n.width} units it would be {root['twice the units']:.2g}."
-        return f"All of its directions are above the ridge: use more than {n.width}."
     if cause == "rows":
         if n.half_rows_error is None:
             return f"The fit has {n.crowding:.2g} effective parameters a row: get more rows."
@@ -79,11 +72,12 @@ def _advice(n: RepresentationNumbers, cause: str) -> str:
             "typical distance. Give fewer or better inputs, more rows, or a layer that learns "
             "which directions count."
         )
+    trial = n.best(cause)
+    if trial is not None:
+        return f"With {trial} it would be {math.sqrt(trial.error):.2g}."
+    if cause == "width":
+        return f"All of its directions are above the ridge: use more than {n.width}."
     return ""
-
-
-def _least(root: dict[str, float], name: str) -> float:
-    return min(error for key, error in root.items() if key.startswith(name))
 
 
 def _how(precision: str, gram: bool) -> str:
@@ -142,17 +136,23 @@ def _precision(n: RepresentationNumbers) -> Iterator[Finding]:
 
 
 def _width(n: RepresentationNumbers) -> Iterator[Finding]:
-    if cause_of(n) == "width":
-        yield Finding("width", "note", f"More than {n.width} units help: all of them are in use.")
-    elif n.best_width is not None and n.best_width < n.width:
-        hurt = " and rounding grows with each" if n.gram or n.precision != "float64" else ""
-        yield Finding(
-            "width",
-            "note",
-            f"{n.best_width} units reach the same. More than {n.width} add no modes{hurt}.",
-        )
+    if n.best_width is None:
+        text = "No number of units helps: a constant is as good as any network that was tried."
+    elif cause_of(n) == "width" or n.best_width > n.width:
+        text = f"More than {n.width} units help; about {max(n.best_width, 2 * n.width)} would do."
+    elif n.best_width < n.width:
+        text = f"{n.best_width} units reach the same. "
+        if n.modes < _HIDDEN * min(n.width, n.n_sample - 1):
+            text += f"Of {n.width} units rounding hides all but {n.modes} modes: more add few"
+            text += ", and rounding grows with each." if n.precision != "float64" else "."
+        else:
+            text += "More would be modes that the targets do not need."
     else:
-        yield Finding("width", "note", f"{n.width} units are about right.")
+        text = f"{n.width} units are about right."
+    yield Finding("width", "note", text)
+
+
+_HIDDEN = 0.8  # share of modes above rounding below which more units add few
 
 
 def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
@@ -164,12 +164,12 @@ def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
             f"would set the finest detail ({n.wavenumber:.3g} radians per unit of the inputs in "
             "[-1, 1] are in the data).",
         )
-    elif n.best_scale is not None and not 0.5 < n.best_scale < 2.0:
+    elif (best := n.best("scale")) is not None and best.error <= HELPS * n.error:
         yield Finding(
             "activation",
             "note",
-            f"Multiply the first layer's weights by {n.best_scale:g}: of the scales that were "
-            "tried it leaves the least error.",
+            f"Multiply the first layer's weights by {best.scale:g}: of the scales that were "
+            f"tried it leaves the least error, {math.sqrt(best.error):.2g}.",
         )
     else:
         yield Finding("activation", "note", "The scale of the first layer is about right.")
@@ -180,19 +180,21 @@ def _depth(n: RepresentationNumbers) -> Iterator[Finding]:
         return
     if jumps(n) or is_local(n):
         where = "at jumps" if jumps(n) else f"in {n.active:.0%} of the rows"
-        yield Finding(
-            "depth",
-            "note",
+        text = (
             f"The variation lies {where}: several components, each for a part of the inputs, or "
-            "units placed there, need fewer numbers than one global layer.",
+            "units placed there, need fewer numbers than one global layer."
+        )
+    elif n.needed is not None and n.needed_reaches and n.needed > n.modes:
+        text = (
+            f"One hidden layer has {n.modes} of the {n.needed} modes in this arithmetic. Several "
+            "components, each for a part of the inputs, take fewer modes each (decompose)."
         )
     else:
-        yield Finding(
-            "depth",
-            "note",
-            f"Nine tenths of the variation lie in {n.active:.0%} of the rows: one hidden layer is "
-            "as good as several components.",
+        text = (
+            f"Nine tenths of the variation lie in {n.active:.0%} of the rows: several components "
+            "would take as many numbers as one hidden layer."
         )
+    yield Finding("depth", "note", text)
 
 
 def _noise(n: RepresentationNumbers) -> Iterator[Finding]:
@@ -213,13 +215,15 @@ def _noise(n: RepresentationNumbers) -> Iterator[Finding]:
 
 
 def _gradient(n: RepresentationNumbers) -> Iterator[Finding]:
-    if n.halving_steps is None or n.needed_frequency is None:
+    if not n.halving:
         return
+    *lower, (cycles, steps) = n.halving
+    before = "".join(f"{s:.2g} at {c:.3g} cycles, " for c, s in lower)
     yield Finding(
         "gradient",
-        "warning" if n.halving_steps > _MANY_STEPS else "note",
-        f"Gradient descent on the read-out would take {n.halving_steps:.2g} steps to halve the "
-        f"error at {n.needed_frequency:.3g} cycles, the finest that is needed.",
+        "warning" if steps > _MANY_STEPS else "note",
+        f"To halve the error gradient descent on the read-out would take {before}{steps:.2g} steps "
+        f"at {cycles:.3g} cycles, the finest mode that is needed.",
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from solvenet._validation import check_count
 from solvenet.analysis.candidates import PlanRows, Proposal, Try, candidates
-from solvenet.errors import InvalidDataError, InvalidSettingError
+from solvenet.analysis.modes import check_tolerance
+from solvenet.errors import InvalidDataError
 
 _SMALLEST = 8
 _BISECTIONS = 2
@@ -94,15 +95,16 @@ def plan(
     InvalidDataError
         Values are not finite or all equal, or shapes do not match.
     InvalidSettingError
-        `tol` is not above zero.
+        `tol` is not above 0 and below 1, or another setting is out of range.
 
     Notes
     -----
     Kinds: ReLU networks with evenly spread biases, in one dimension also with biases that
     follow the variation; tanh and sine networks whose scale follows it; tanh units sampled from
-    pairs of rows (SWIM); linear elements (one dimension) and bilinear ones (two), even and
-    graded; of a function of one variable also components for its pieces (:func:`decompose`), from
-    tol=1e-3 on. An arithmetic is tried in full: features, products and decomposition are rounded.
+    pairs of rows (SWIM); in one dimension sums of components, tanh networks each of which sees
+    the input held in its part and stretched (as :func:`decompose`); linear elements (one
+    dimension) and bilinear ones (two), even and graded. An arithmetic is tried in full: features,
+    products and decomposition are rounded.
 
     *Cost.* Up to about 40 singular value decompositions of 2000 rows by at most `max_size` columns;
     a kind stops where it is eight times larger than the smallest that was found.
@@ -115,14 +117,16 @@ def plan(
     >>> best.kind, best.error < 1e-4
     ('sin', True)
     """
-    if not (isinstance(tol, int | float) and 0 < tol < math.inf):
-        msg = f"tol={tol!r} was given; a finite number above zero is wanted, such as 1e-3."
-        raise InvalidSettingError(msg)
+    tol = check_tolerance(tol)
+    check_count("random_state", random_state, minimum=0)
+    if callable(f) and y is not None:
+        msg = "A function and targets were given; a function alone, or rows and targets."
+        raise InvalidDataError(msg)
     max_size = check_count("max_size", max_size, minimum=_SMALLEST)
     data = PlanRows.of(f, y, check_count("dimension", dimension), random_state)
     found: list[Proposal] = []
     failed: list[Proposal] = []
-    for kind in candidates(data, float(tol), random_state):
+    for kind in candidates(data, random_state):
         smallest = min((p.n_parameters for p in found), default=None)
         good, best = _smallest(kind, min(max_size, len(data.y) // 2), tol, smallest)
         if good is not None:
@@ -133,7 +137,7 @@ def plan(
     reached = _one_of_each(found, _numbers)
     kinds = {proposal.kind for proposal in reached}
     missed = [proposal for proposal in failed if proposal.kind not in kinds]
-    return NetworkPlan(float(tol), reached, _one_of_each(missed, _error))
+    return NetworkPlan(tol, reached, _one_of_each(missed, _error))
 
 
 def _numbers(p: Proposal) -> float:

@@ -67,7 +67,7 @@ def measure_reach(A: Array, Y: Array) -> Reach:
     A : array of shape (n_rows, n_columns)
         Features.
     Y : array of shape (n_rows, n_targets)
-        Targets, of which at least one varies.
+        Targets; of constant ones the errors are zero.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def measure_reach(A: Array, Y: Array) -> Reach:
         A = linalg.qr(A.T, mode="r", overwrite_a=True, check_finite=False)[0][:n].T
     U, s, _ = linalg.svd(A, full_matrices=False, overwrite_a=True, check_finite=False)
     Y = Y - Y.mean(axis=0)
-    total = float(np.einsum("ij,ij->", Y, Y))
+    total = float(np.einsum("ij,ij->", Y, Y)) or 1.0
     # Centring takes one direction: what is left of it is rounding.
     k = min(len(s), n - 1)
     U, s = U[:, :k], s[:k]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from solvenet._validation import check_finite
+from solvenet._validation import as_numbers, check_finite
 from solvenet.analysis.specification import NetworkSpec
 from solvenet.analysis.spectra import captured_rank
 from solvenet.errors import InvalidDataError, InvalidSettingError
@@ -16,6 +16,7 @@ from solvenet.features import DenseMap, FeatureMap
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.analysis.trials import Trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,8 @@ class Subject:
         Whether the targets are indicators of classes.
     fit : Fit or None
         If it is fitted, and chose its ridge by leave-one-out.
+    random_state : int
+        Seed of the weights of a specification.
     """
 
     inputs: Array = field(repr=False)
@@ -81,6 +84,7 @@ class Subject:
     n_rows: int
     classes: bool
     fit: Fit | None = None
+    random_state: int = 0
 
     def columns(self) -> Array:
         """Return what the read-out sees, shape (n_rows, n_columns)."""
@@ -89,15 +93,11 @@ class Subject:
         assert self.layer is not None
         return self.layer(self.below)
 
-    def changed(
-        self, *, scale: float = 1.0, width: float = 1.0, activation: str | None = None
-    ) -> Array:
-        """Return the units of a specification with weights, or width, times a factor."""
-        spec = self.spec
-        assert spec is not None
-        spec = replace(spec, scale=spec.scale * scale, width=round(spec.width * width))
-        spec = spec if activation is None else replace(spec, activation=activation)
-        return spec.layer(self.inputs.shape[1])(self.below)
+    def changed(self, trial: Trial) -> Array:
+        """Return the units of a specification with a change."""
+        assert self.spec is not None
+        layer = trial.of(self.spec).layer(self.inputs.shape[1], random_state=self.random_state)
+        return layer(self.below)
 
     @property
     def scalable(self) -> bool:
@@ -139,19 +139,26 @@ def subject_of(
     if hidden is not None and hasattr(model, "result_"):
         size = math.isqrt(total * hidden.n_features_out)
         n_rows = min(n_fitted_rows, max(_FEWEST_FITTED, size // 8))
-    if total > n_rows:
-        keep = np.random.default_rng(random_state).permutation(total)[:n_rows]
-        X, Y = X[keep], Y[keep]
+    # Also where all are kept: rows may come in an order, and halves of them are to be alike.
+    keep = np.random.default_rng(random_state).permutation(total)[:n_rows]
+    X, Y = X[keep], Y[keep]
     low, high = X.min(axis=0), X.max(axis=0)
     inputs = (X - low) * (2.0 / np.where(high > low, high - low, 1.0)) - 1.0
     classes = Y.dtype == bool
     Y = Y.astype(np.float64)
+    Y /= np.abs(Y).max()  # squares of what is very large or small would leave float64
     if hidden is None:
+        layer = model.layer(X.shape[1], random_state=random_state)
         return Subject(
-            inputs=inputs, below=inputs, layer=model.layer(X.shape[1]), features=None, targets=Y,
+            inputs=inputs, below=inputs, layer=layer, features=None, targets=Y,
             width=model.width, precision=model.precision, gram=model.gram, spec=model,
-            n_rows=total, classes=classes,
+            n_rows=total, classes=classes, random_state=random_state,
         )  # fmt: skip
+    if hidden.n_features_in not in (None, X.shape[1]):
+        msg = (
+            f"X has {X.shape[1]} columns; the {type(model).__name__} takes {hidden.n_features_in}."
+        )
+        raise InvalidDataError(msg)
     layers = getattr(getattr(hidden, "layers", None), "layers", None)
     layer = None if layers is None else layers[-1]
     result = getattr(model, "result_", None)
@@ -201,21 +208,27 @@ def _hidden(model: Any) -> Any:
 
 def _checked(X: Any, y: Any, classes: Any) -> tuple[Array, Array]:
     """Return rows and targets as matrices of numbers."""
-    X, y = np.asarray(X, dtype=np.float64), np.asarray(y)
+    X, y = as_numbers("X", X), np.asarray(y)
     X = X[:, None] if X.ndim == 1 else X
+    y = np.array(y.tolist()) if y.dtype == object else y
     if X.ndim != 2 or y.ndim not in (1, 2) or len(X) != len(y) or len(X) < _FEWEST:
         msg = (
             f"X of shape {X.shape} and y of shape {y.shape} were given; a row a sample, at least "
             f"{_FEWEST} of them, and as many targets are wanted."
         )
         raise InvalidDataError(msg)
-    numeric = np.issubdtype(y.dtype, np.number)
-    if classes is not None:
-        y = y[:, None] == np.asarray(classes)
-    elif not numeric:
-        y = y[:, None] == np.unique(y)
+    if classes is not None or y.dtype.kind in "bUST":
+        labels = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+        known = np.unique(labels) if classes is None else np.asarray(classes)
+        if labels.ndim != 1 or not np.isin(labels, known).all():
+            msg = (
+                f"y of shape {y.shape} was given for classes {', '.join(map(str, known[:5]))}"
+                f"{' ...' if len(known) > 5 else ''}; one of them for each row is wanted."
+            )
+            raise InvalidDataError(msg)
+        y = labels[:, None] == known
     else:
-        y = y.astype(np.float64)
+        y = as_numbers("y", y)
         check_finite("y", y)
     Y = y[:, None] if y.ndim == 1 else y
     check_finite("X", X)

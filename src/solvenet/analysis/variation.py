@@ -13,7 +13,10 @@ from scipy.spatial import cKDTree
 if TYPE_CHECKING:
     from solvenet._array_api import Array
 
-_LAG = 4
+_NEAR, _FAR = 4, 16
+"""Neighbours that count as near, and as further apart. One nearest neighbour would not do: of two
+rows at a jump each may have its nearest on its own side."""
+
 _ACTIVE = 0.9
 
 
@@ -27,16 +30,16 @@ class Variation:
         Half the mean squared difference between nearest neighbours, over the variance:
         1 where neighbours say nothing of each other.
     growth : float
-        The largest differences between fourth-nearest neighbours over those between nearest:
-        1 where targets jump or are noise, up to 4 where they are smooth.
+        The largest differences to one of 16 neighbours over those to one of 4: 1 where targets
+        jump or are noise, up to ``4**(1 / d)`` where they are smooth.
     active : float
-        Share of the rows that holds nine tenths of the squared differences.
+        Share of the rows that holds nine tenths of the squared differences to 4 neighbours.
     jump : float
-        The largest differences between nearest neighbours (their root mean square over one row
-        in 500, at least two) in units of the range of the targets.
+        The largest differences to one of 4 neighbours (their root mean square over one row in
+        500, at least two) in units of the range of the targets.
     wavenumber : float
-        Root mean square of difference over distance, in units of the standard deviation:
-        the angular frequency of a wave that varies as much.
+        Root mean square of differences over that of distances between nearest neighbours, in
+        units of the standard deviation: the angular frequency of a wave that varies as much.
     """
 
     nearest: float
@@ -64,7 +67,8 @@ class Neighbours:
 
     @cached_property
     def _found(self) -> tuple[Array, Array]:
-        distances, at = cKDTree(self.rows).query(self.rows, k=_LAG + 1)
+        k = min(_FAR + 1, len(self.rows))
+        distances, at = cKDTree(self.rows).query(self.rows, k=k)
         return distances, at
 
     @cached_property
@@ -74,32 +78,30 @@ class Neighbours:
         apart = float(np.median(other))
         return float(np.median(self._found[0][:, 1])) / apart if apart > 0 else 0.0
 
-    def squares(self, Y: Array, lag: int = 1) -> Array:
-        """Return half the squared difference to a neighbour, over the variance, by row.
+    def squares(self, Y: Array, most: int = 1) -> Array:
+        """Return half the squared differences to neighbours, over the variance, by row.
 
         Parameters
         ----------
         Y : array of shape (n_rows, n_targets)
             Targets, of which at least one varies.
-        lag : int, default=1
-            Which neighbour; 1 is the nearest.
+        most : int, default=1
+            How many neighbours, the nearest first.
 
         Returns
         -------
-        array of shape (n_rows,)
+        array of shape (n_rows, most)
             Of mean 1 for noise.
         """
-        D = Y[self._found[1][:, lag]] - Y
+        D = Y[self._found[1][:, 1 : most + 1]] - Y[:, None]
         spread = float(((Y - Y.mean(axis=0)) ** 2).sum()) / len(Y)
-        return np.asarray(np.einsum("ij,ij->i", D, D) / (2.0 * spread))
+        return np.asarray(np.einsum("ikj,ikj->ik", D, D) / (2.0 * spread))
 
     def wavenumber(self, Y: Array) -> float:
-        """Return the root mean square of difference over distance, per standard deviation."""
-        gap = self._found[0][:, 1]
-        apart = gap > 0
-        if not apart.any():
-            return 0.0
-        return math.sqrt(2.0 * float((self.squares(Y)[apart] / gap[apart] ** 2).mean()))
+        """Return differences over distances (root mean squares), per standard deviation."""
+        # Not the mean of ratios: rows that nearly coincide would be all of it.
+        apart = float((self._found[0][:, 1] ** 2).mean())
+        return math.sqrt(2.0 * float(self.squares(Y).mean()) / apart) if apart > 0 else 0.0
 
     def variation(self, Y: Array) -> Variation:
         """Return how targets vary between neighbours.
@@ -115,14 +117,16 @@ class Neighbours:
             Of all targets together.
         """
         n = len(Y)
-        near = np.sort(self.squares(Y))[::-1]
-        far = np.sort(self.squares(Y, _LAG))[::-1]
-        summed = np.cumsum(near)
+        squares = self.squares(Y, _FAR)
+        near = squares[:, :_NEAR]
+        summed = np.cumsum(np.sort(near.mean(axis=1))[::-1])
         few = max(2, n // 500)
-        largest, further = float(near[:few].mean()), float(far[:few].mean())
+        largest, further = (
+            float(np.sort(part.max(axis=1))[-few:].mean()) for part in (near, squares)
+        )
         span = float((Y.max(axis=0) - Y.min(axis=0)).max())
         return Variation(
-            nearest=float(summed[-1]) / n,
+            nearest=float(near[:, 0].mean()),
             growth=math.sqrt(further / largest) if largest > 0 else math.inf,
             active=float(np.searchsorted(summed, _ACTIVE * summed[-1]) + 1) / n,
             jump=math.sqrt(2.0 * float(Y.var(axis=0).sum()) * largest) / span,

@@ -58,7 +58,7 @@ def plot_residual_modes(
     -------
     matplotlib Axes
         Absolute projections relative to the first record, both axes logarithmic: a line a
-        mode, from dark (slow) to light for more than five, and a line at one half.
+        mode, from dark (first) to light (last) for more than five, and a line at one half.
 
     Raises
     ------

@@ -29,7 +29,8 @@ def plot_reach(found: Diagnosis, ax: Any = None) -> Any:
     -------
     matplotlib Axes
         Both against the number of modes, with dotted lines below which float32 and float64
-        hide a mode (of the features, and of their Gram matrix).
+        hide a mode (of the features, and of their Gram matrix), and a dashed one at the modes
+        that the network represents.
     """
     ax = axes_of(ax)
     reach, numbers = found.reach, found.numbers
@@ -54,6 +55,8 @@ def plot_reach(found: Diagnosis, ax: Any = None) -> Any:
             )  # fmt: skip
     if numbers.error > numbers.tol**2:
         ax.axhline(numbers.tol, color=ORANGE, lw=0.8, ls="--", label="error wanted")
+    how = f"{numbers.precision}, Gram" if numbers.gram else numbers.precision
+    ax.axvline(numbers.modes, color=BLUE, lw=0.8, ls="--", label=f"{numbers.modes} modes in {how}")
     ax.set(xscale="log", yscale="log", xlabel="modes", ylim=(_FLOOR, 3.0))
     ax.set_xlim(1, max(len(values), 2))
     ax.legend(frameon=False, loc="lower left")

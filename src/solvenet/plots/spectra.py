@@ -69,7 +69,7 @@ def plot_eigenvalues(
     first = next(iter(named.values()))
     for level in thresholds:
         known = level > first.resolution
-        text = f"{level:.0e}: {first.count(level)} modes" if known else f"{level:.0e}"
+        text = f"{level:.2g}: {first.count(level)} modes" if known else f"{level:.2g}"
         ax.axhline(level, color=GREY, lw=1, ls=":", label=text)
     ax.set(xscale="log", yscale="log", xlabel="k", ylabel="eigenvalue / largest")
     if any(not line.get_label().startswith("_") for line in ax.lines):
@@ -77,14 +77,16 @@ def plot_eigenvalues(
     return ax
 
 
-def plot_modes(modes: Modes, which: Sequence[int] = (1, 2, 3, 5, 10), *, ax: Any = None) -> Any:
+def plot_modes(
+    modes: Modes, which: int | Sequence[int] = (1, 2, 3, 5, 10), *, ax: Any = None
+) -> Any:
     """Plot modes of a network: the functions that it represents most easily come first.
 
     Parameters
     ----------
     modes : Modes
         By :func:`solvenet.analysis.relu_modes` or :func:`solvenet.analysis.unit_modes`.
-    which : sequence of int, default=(1, 2, 3, 5, 10)
+    which : int or sequence of int, default=(1, 2, 3, 5, 10)
         Their numbers, counted from 1; those beyond the last are left out.
     ax : matplotlib Axes, optional
         Where to draw; a new figure by default.
@@ -99,7 +101,7 @@ def plot_modes(modes: Modes, which: Sequence[int] = (1, 2, 3, 5, 10), *, ax: Any
     InvalidSettingError
         No mode of these numbers.
     """
-    numbers = [check_count("which", number) for number in which]
+    numbers = [check_count("which", number) for number in np.atleast_1d(which).tolist()]
     shown = [number for number in numbers if number <= modes.n_modes]
     if not shown:
         msg = f"which={which!r} was given; numbers from 1 to {modes.n_modes} are wanted."

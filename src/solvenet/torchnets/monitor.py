@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +31,8 @@ class ModewiseResidual:
     Parameters
     ----------
     X : array-like or Tensor of shape (n_rows, d) or (n_rows,)
-        Rows on which the residual is looked at; as the model wants them.
+        Rows on which the residual is looked at: a tensor as the model wants it, or an array, which
+        is given to the model in the dtype and on the device of its parameters.
     y : array-like or Tensor of shape (n_rows,) or (n_rows, 1)
         Their targets.
     modes : {"cosines", "tangent"} or array of shape (n_rows, p), default="cosines"
@@ -64,8 +67,11 @@ class ModewiseResidual:
 
     Notes
     -----
-    *Cost.* A forward pass over the rows a record, without gradients; the tangent kernel once,
-    n_rows backward passes.
+    Watching leaves no trace: the model is evaluated in its evaluation mode (no dropout, no update
+    of batch statistics), without gradients, and set back.
+
+    *Cost.* A forward pass over the rows a record; the tangent kernel once, n_rows backward
+    passes.
 
     Examples
     --------
@@ -96,7 +102,8 @@ class ModewiseResidual:
         every: int = 1,
         model: Any = None,
     ) -> None:
-        self._X = X if isinstance(X, torch.Tensor) else torch.as_tensor(np.asarray(X))
+        self._given = isinstance(X, torch.Tensor)
+        self._X = X if self._given else torch.as_tensor(np.asarray(X))
         self._y = _numbers(y)
         if len(self._X) != len(self._y) or len(self._y) < 2:
             msg = (
@@ -110,9 +117,10 @@ class ModewiseResidual:
         functions = self._functions(modes, count, model)
         self.modes, R = np.linalg.qr(functions)
         sizes = np.abs(np.diag(R))
-        if sizes.min() <= _ONTO * sizes.max():
+        dependent = np.flatnonzero(sizes <= _ONTO * sizes.max())
+        if len(dependent):
             msg = (
-                f"Mode {int(sizes.argmin())} is a combination of those before it on these rows. "
+                f"Mode {dependent[0]} is a combination of those before it on these rows. "
                 "Give fewer modes, or more rows."
             )
             raise InvalidDataError(msg)
@@ -133,8 +141,11 @@ class ModewiseResidual:
         self._calls += 1
         if (self._calls - 1) % self.every:
             return
-        with torch.no_grad():
-            residual = self._y - _numbers(model(self._X))
+        found = _predicted(model, self._X, self._given)
+        if len(found) != len(self._y):
+            msg = f"The model returned {len(found)} values for {len(self._y)} rows, not one each."
+            raise InvalidDataError(msg)
+        residual = self._y - found
         at = self._calls if step is None else int(step)
         self._records.append((at, float(np.mean(residual**2)), self.modes.T @ residual))
 
@@ -203,7 +214,8 @@ class ModewiseResidual:
                 f"({len(self._y)} were given)."
             )
             raise InvalidSettingError(msg)
-        _, vectors = np.linalg.eigh(tangent_kernel(model, self._X))
+        rows = _as_wanted(model, self._X, self._given)
+        _, vectors = np.linalg.eigh(tangent_kernel(model, rows))
         return np.ascontiguousarray(vectors[:, ::-1][:, :count])
 
 
@@ -227,12 +239,41 @@ def tangent_kernel(model: Any, X: Any) -> Array:
     def output(parameters: Any, row: Any) -> Any:
         return functional_call(model, parameters, (row[None],)).sum()
 
-    jacobian = vmap(jacrev(output), (None, 0))(trained, X)
+    with _evaluating(model):
+        jacobian = vmap(jacrev(output), (None, 0))(trained, X)
     K = 0.0
     for part in jacobian.values():
         J = part.reshape(len(X), -1).double()
         K = K + J @ J.T
     return np.asarray(K)
+
+
+def _predicted(model: Any, X: Any, given: bool) -> Array:
+    """Return the outputs of a model, which stays as it is."""
+    with torch.no_grad(), _evaluating(model):
+        return _numbers(model(_as_wanted(model, X, given)))
+
+
+def _as_wanted(model: Any, X: Any, given: bool) -> Any:
+    """Return rows that came as an array in the dtype and on the device of a model."""
+    parameter = next(iter(model.parameters()), None) if isinstance(model, torch.nn.Module) else None
+    if given or parameter is None:
+        return X
+    return X.to(parameter.device, parameter.dtype)
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Set a model to evaluation for a while, part by part back to what it was."""
+    parts = model.modules() if isinstance(model, torch.nn.Module) else ()
+    training = [module for module in parts if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def _numbers(values: Any) -> Array:
