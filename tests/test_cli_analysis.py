@@ -1,5 +1,7 @@
 """The commands that think about networks: diagnose and plan."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -7,7 +9,7 @@ from click.testing import CliRunner
 from solvenet import NetworkSpec, diagnose
 from solvenet.cli.analysis import app
 from solvenet.commands import diagnose_table, fit_table, plan_table
-from solvenet.errors import InvalidDataError
+from solvenet.errors import InvalidDataError, InvalidSettingError
 from solvenet.tables import write_table
 
 
@@ -38,6 +40,16 @@ def test_diagnose_before_there_is_a_network(run):
     assert lines[0].endswith(diagnose(spec, waves()["x"], waves()["y"]).findings[0].text)
     better = run("diagnose", "waves.csv", "-t", "y", "--tol", 0.1)
     assert better.stdout.splitlines()[0] in ("cause: none", "cause: too wide")
+
+
+def test_a_figure_is_drawn_in_the_format_of_its_name(run):
+    write_table("waves.csv", waves())
+    result = run("diagnose", "waves.csv", "-t", "y", "--width", 50, "--figure", "modes.png")
+    assert result.exit_code == 0, result.output
+    assert Path("modes.png").read_bytes().startswith(b"\x89PNG")
+    result = run("diagnose", "waves.csv", "-t", "y", "--width", 50, "--figure", "modes.xyz")
+    assert isinstance(result.exception, InvalidSettingError) or "ends in .svg" in result.output
+    assert result.exit_code != 0
 
 
 def test_diagnose_a_saved_model(run):

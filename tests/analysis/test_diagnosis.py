@@ -1,9 +1,12 @@
 """The diagnosis names what limits a network, and each of its statements holds when tried."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import scipy.linalg
 
-from solvenet.analysis import NetworkSpec, diagnose
+from solvenet.analysis import NetworkSpec, decompose, diagnose
 from solvenet.errors import InvalidDataError, InvalidSettingError
 
 
@@ -48,6 +51,10 @@ CASES = {
         np.exp(np.sin(3 * line())), 1e-9,
     ),
     "too few units": ("width", NetworkSpec(width=16), line(), wave(line(), 5), 0.02),
+    "far too few units": ("width", NetworkSpec(width=4), line(), wave(line(), 25), 0.05),
+    "too few units of a bad scale": (
+        "width", NetworkSpec(width=16, activation="tanh"), line(), wave(line(), 16), 0.02,
+    ),
     "too few modes: tanh too smooth": (
         "scale", NetworkSpec(width=300, activation="tanh"), line(), wave(line(), 16), 0.01,
     ),
@@ -68,6 +75,18 @@ CASES = {
         np.sin(2 * X2[:, 0]) + 0.4 * np.random.default_rng(3).standard_normal(800), 0.01,
     ),
     "step": ("step", NetworkSpec(width=300), line(), np.sign(line() - 0.1), 0.01),
+    "step between rows of any distance": (
+        "step", NetworkSpec(width=100), scattered(400, 1), np.sign(scattered(400, 1)[:, 0] - 0.1),
+        0.01,
+    ),
+    "step on a slope": (
+        "step", NetworkSpec(width=100), scattered(400, 1),
+        np.sin(2 * scattered(400, 1)[:, 0]) + (scattered(400, 1)[:, 0] > 0.2), 0.01,
+    ),
+    "rows in order": (
+        "scale", NetworkSpec(width=200, activation="sin", scale=4.0), line(300),
+        wave(line(300), 12), 0.01,
+    ),
     "step in the plane": (
         "step", NetworkSpec(width=300, activation="tanh", scale=2.0), X2,
         np.sign(X2[:, 0] + 0.5 * X2[:, 1]), 0.01,
@@ -88,6 +107,43 @@ def test_the_cause_is_named(name: str) -> None:
     cause, spec, x, y, tol = CASES[name]
     found = diagnose(spec, x, y, tol=tol)
     assert found.cause == cause, f"{found}\n{found.numbers}"
+
+
+SETTINGS = [  # rows, cycles of waves, seed
+    (300, 12, 1),
+    (500, 20, 2),
+    (2000, 30, 3),
+]
+
+
+@pytest.mark.parametrize(("n", "cycles", "seed"), SETTINGS)
+def test_causes_do_not_hang_on_size_frequency_or_seed(n: int, cycles: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = line(n), wave(line(n), cycles)
+    drawn = np.sort(rng.uniform(-1, 1, n))
+    plane = rng.uniform(-1, 1, (n, 2))
+    high = rng.uniform(-1, 1, (n, 12))
+    coarse = "bfloat16" if cycles < 25 else "float32"
+    cases = [
+        ("too wide", NetworkSpec(), x, wave(x, cycles / 10), 0.01),
+        ("precision", NetworkSpec(precision=coarse, gram=coarse == "float32"), x, y, 0.05),
+        ("width", NetworkSpec(width=cycles // 2), x, y, 0.05),
+        ("scale", NetworkSpec(width=200, activation="sin", scale=cycles / 2), x, y, 0.01),
+        ("scale", NetworkSpec(width=200, activation="tanh"), x, y, 0.01),
+        (
+            "noise", NetworkSpec(width=200), drawn,
+            np.sin(7 * drawn) + rng.choice([0.1, 0.3, 1.0]) * rng.standard_normal(n), 0.01,
+        ),
+        ("step", NetworkSpec(width=100), drawn, np.sign(drawn - rng.uniform(-0.5, 0.5)), 0.005),
+        (
+            "step", NetworkSpec(width=200, activation="tanh", scale=2.0), plane,
+            np.sign(plane @ rng.standard_normal(2)), 0.01,
+        ),
+        ("dimension", NetworkSpec(width=200), high, np.prod(np.cos(4 * high[:, :3]), axis=1), 0.01),
+    ]  # fmt: skip
+    for cause, spec, rows, targets, tol in cases:
+        found = diagnose(spec, rows, targets, tol=tol, random_state=seed)
+        assert found.cause == cause, f"{found}\n{found.numbers}"
 
 
 def fresh_error(spec: NetworkSpec, f, *, cut: float = 1e-14, n: int = 1000) -> float:
@@ -125,7 +181,7 @@ class TestStatements:
         assert found.cause == "precision"
         f = lambda x: wave(x, 25)  # noqa: E731
         assert fresh_error(spec, f, cut=2.0**-11.5) > 0.5
-        assert fresh_error(spec, f) < 2 * np.sqrt(found.numbers.errors["float64"])
+        assert fresh_error(spec, f) < 2 * np.sqrt(found.numbers.best("precision").error)
 
     def test_the_width_that_would_do_does(self) -> None:
         spec = NetworkSpec(width=1000)
@@ -138,7 +194,7 @@ class TestStatements:
     def test_twice_the_units_help_as_said(self) -> None:
         spec = NetworkSpec(width=16)
         found = diagnose(spec, line(), wave(line(), 5), tol=0.02)
-        said = np.sqrt(found.numbers.errors["twice the units"])
+        said = np.sqrt(next(t.error for t in found.numbers.trials if t.units == 32))
         tried = fresh_error(NetworkSpec(width=32), lambda x: wave(x, 5))
         assert tried == pytest.approx(said, rel=0.5)
         assert tried < 0.5 * fresh_error(spec, lambda x: wave(x, 5))
@@ -147,13 +203,108 @@ class TestStatements:
     def test_the_scale_helps_as_said(self, name: str) -> None:
         _, spec, _, _, _ = CASES[name]
         found = diagnose(spec, line(), wave(line(), 16), tol=0.01)
-        assert found.numbers.best_scale is not None
-        better = NetworkSpec(
-            width=spec.width, activation=spec.activation,
-            scale=spec.scale * found.numbers.best_scale,
-        )  # fmt: skip
-        assert fresh_error(better, lambda x: wave(x, 16)) < 0.01
+        better = found.numbers.best("scale")
+        assert fresh_error(better.of(spec), lambda x: wave(x, 16)) < 0.01
         assert fresh_error(spec, lambda x: wave(x, 16)) > 0.3
+
+    def test_another_activation_helps_as_said(self) -> None:
+        _, spec, _, _, _ = CASES["wrong activation for many digits"]
+        f = lambda x: np.exp(np.sin(6 * x))  # noqa: E731
+        found = diagnose(spec, line(), f(line()), tol=1e-8)
+        better = found.numbers.best("activation")
+        assert f"With {better.activation} units" in str(found)
+        said, tried = np.sqrt(better.error), fresh_error(better.of(spec), f)
+        assert tried < 1e-8
+        assert 0.05 * said < tried < 20 * said  # both are near rounding
+        assert fresh_error(spec, f) > 1e-6
+
+    @pytest.mark.parametrize("name", ["far too few units", "too few units of a bad scale"])
+    def test_the_units_that_would_do_do(self, name: str) -> None:
+        _, spec, x, y, tol = CASES[name]
+        found = diagnose(spec, x, y, tol=tol)
+        change = found.numbers.best("width")
+        assert f"With {change}" in str(found)
+        cycles = 25 if name.startswith("far") else 16
+        wide = replace(change.of(spec), width=max(found.numbers.best_width, 2 * spec.width))
+        assert wide.width < 400
+        assert fresh_error(wide, lambda x: wave(x, cycles)) < 1.5 * tol
+        assert fresh_error(spec, lambda x: wave(x, cycles)) > 0.3
+
+    @pytest.mark.parametrize(
+        ("spec", "f", "tol", "said", "works"),
+        [
+            (NetworkSpec(width=100), lambda x: wave(x, 2), 0.02, "even by the Gram", (True, True)),
+            (
+                NetworkSpec(width=400), lambda x: wave(x, 25), 0.03, "not for the Gram",
+                (True, False),
+            ),
+            (
+                NetworkSpec(width=60, activation="tanh", scale=4.0),
+                lambda x: np.exp(np.sin(3 * x)), 1e-9, "float32 is not enough", (False, False),
+            ),
+        ],
+    )  # fmt: skip
+    def test_float32_is_enough_where_it_is_said(self, spec, f, tol, said, works) -> None:
+        """Solved by single LAPACK: the features by gelsd, their Gram matrix by syevr."""
+        x = line()
+        assert said in str(diagnose(spec, x, f(x), tol=tol))
+        A = spec.layer(1)(x[:, None])
+        A = (A - A.mean(axis=0)).astype(np.float32)
+        y = (f(x) - f(x).mean()).astype(np.float32)
+        eps = 4 * np.finfo(np.float32).eps
+        direct = scipy.linalg.lstsq(A, y, cond=eps, lapack_driver="gelsd")[0]
+        squared = scipy.linalg.pinvh(A.T @ A, rtol=eps) @ (A.T @ y)
+        assert direct.dtype == squared.dtype == np.float32
+        for coef, good in zip((direct, squared), works, strict=True):
+            error = np.sqrt(np.mean((A @ coef - y) ** 2)) / y.std()
+            assert (error < 1.5 * tol) == good, (error, tol)
+
+    def test_rounding_hides_what_more_units_would_add(self) -> None:
+        spec = NetworkSpec(width=300, precision="float32", gram=True)
+        found = diagnose(spec, line(), wave(line(), 3), tol=0.02)
+        assert "more add few" in str(found)
+        twice = diagnose(replace(spec, width=600), line(), wave(line(), 3), tol=0.02)
+        assert twice.numbers.modes <= 1.1 * found.numbers.modes
+
+    def test_components_bring_modes_in_reach_as_said(self) -> None:
+        spec = NetworkSpec(width=400, precision="float32", gram=True)
+        found = diagnose(spec, line(), wave(line(), 25), tol=0.05)
+        assert "Several components" in str(found)
+        parts = decompose(lambda x: wave(x, 25), np.linspace(-1, 1, 9), tol=0.05)
+        assert parts.n_modes_direct > found.numbers.modes
+        assert max(piece.n_modes for piece in parts.pieces) < found.numbers.modes
+
+    def test_components_save_nothing_where_the_variation_is_everywhere(self) -> None:
+        f = lambda x: wave(x, 6)  # noqa: E731
+        found = diagnose(NetworkSpec(width=400), line(), f(line()), tol=0.02)
+        assert "as many numbers as one hidden layer" in str(found)
+        parts = decompose(f, np.linspace(-1, 1, 5), tol=0.02)
+        assert sum(piece.n_modes for piece in parts.pieces) >= parts.n_modes_direct
+
+    def test_components_save_numbers_where_it_is_local(self) -> None:
+        f = lambda x: np.exp(-((x / 0.01) ** 2))  # noqa: E731
+        found = diagnose(NetworkSpec(width=100), line(4001), f(line(4001)), tol=0.02)
+        assert found.cause == "local"
+        parts = decompose(f, np.array([-1.0, -0.05, 0.05, 1.0]), tol=0.02)
+        assert sum(piece.n_modes for piece in parts.pieces) < 0.5 * parts.n_modes_direct
+
+    def test_too_many_units_fit_the_noise_as_said(self) -> None:
+        x = line(200)
+        rng = np.random.default_rng(0)
+        y = np.sin(2 * np.pi * x) + 0.3 * rng.standard_normal(200)
+        spec = NetworkSpec(width=400)
+        found = diagnose(spec, x, y)
+        assert "400 units for 200 rows" in str(found)
+        A = spec.layer(1)(x[:, None])
+        between = spec.layer(1)((x[1:, None] + x[:-1, None]) / 2)
+        truth = np.sin(np.pi * (x[1:] + x[:-1]))
+        errors = []
+        for cut in (1e-14, 1e-3):
+            coef = np.linalg.lstsq(A, y, rcond=cut)[0]
+            errors.append(np.sqrt(np.mean((between @ coef - truth) ** 2)))
+            left = np.sqrt(np.mean((A @ coef - y) ** 2))
+            assert (left < 0.01) == (cut == 1e-14)
+        assert errors[0] > 2 * errors[1]
 
     def test_more_units_hurt_in_float32_as_said(self) -> None:
         """The cutoff of a Gram matrix in float32 rises with its size (MATLAB's n * eps)."""
@@ -173,16 +324,17 @@ class TestStatements:
     def test_gradient_descent_halves_the_finest_mode_as_predicted(self) -> None:
         spec = NetworkSpec(width=200)
         found = diagnose(spec, line(400), wave(line(400), 3), tol=0.1)
-        steps = found.numbers.halving_steps
-        assert steps is not None
+        assert len(found.numbers.halving) == 4
         A = spec.layer(1)(line(400)[:, None])
         A -= A.mean(axis=0)
         U, s, _ = np.linalg.svd(A, full_matrices=False)
-        mode = U[:, found.numbers.needed - 1]
-        coef, rate = np.zeros(200), 1.0 / s[0] ** 2
-        for _ in range(round(steps)):
-            coef -= rate * (A.T @ (A @ coef - mode))
-        assert mode @ (mode - A @ coef) == pytest.approx(0.5, abs=0.02)
+        for share, (_, steps) in zip((0.125, 0.25, 0.5, 1.0), found.numbers.halving, strict=True):
+            mode = U[:, max(1, round(share * found.numbers.needed)) - 1]
+            coef, rate = np.zeros(200), 1.0 / s[0] ** 2
+            for _ in range(round(steps)):
+                coef -= rate * (A.T @ (A @ coef - mode))
+            # A whole number of steps is made.
+            assert mode @ (mode - A @ coef) == pytest.approx(0.5, abs=0.02 + 0.35 / steps)
 
     def test_the_resolution_is_that_of_the_modes(self) -> None:
         """A wave within it is represented, one of twice its frequency is not."""
@@ -249,14 +401,38 @@ class TestFitted:
 
     def test_same_seed_same_words(self) -> None:
         _, spec, x, y, _ = CASES["noise in the plane"]
-        assert str(diagnose(spec, x, y)) == str(diagnose(spec, x, y))
+        words, again, other = (str(diagnose(spec, x, y, random_state=s)) for s in (0, 0, 1))
+        assert words == again
+        assert words != other  # rows are all taken, but other weights are drawn
+
+
+def test_rows_and_targets_of_any_kind() -> None:
+    pd = pytest.importorskip("pandas")
+    spec, x, y = NetworkSpec(width=50), line(200), wave(line(200), 1)
+    numbers = diagnose(spec, x, y).numbers
+    for rows, targets in [
+        (x.tolist(), y.tolist()),
+        (pd.DataFrame({"x": x}), pd.DataFrame({"y": y})),
+        (x.astype(object), y.astype(object)),
+        (x * 1e300, y * 1e200),
+        (x, y * 1e-200),
+    ]:
+        error = diagnose(spec, rows, targets).numbers.error
+        assert error == pytest.approx(numbers.error, rel=1e-6)
+    words = np.where(y > 0, "up", "down")
+    for labels in (words, y > 0, words[:, None], words.astype(object)):
+        assert diagnose(spec, x, labels).numbers.classes
+    assert not diagnose(spec, x, np.round(5 * y).astype(int)).numbers.classes
 
 
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        ({"tol": 0.0}, InvalidSettingError, "above zero"),
-        ({"tol": np.nan}, InvalidSettingError, "above zero"),
+        ({"tol": 0.0}, InvalidSettingError, "above 0 and below 1"),
+        ({"tol": np.nan}, InvalidSettingError, "above 0 and below 1"),
+        ({"X": line(100) + 0j}, InvalidDataError, "complex128; real numbers"),
+        ({"X": np.full(100, "a")}, InvalidDataError, "Encode categories"),
+        ({"y": np.array(["a", None] * 50, dtype=object)}, InvalidDataError, "real numbers"),
         ({"random_state": -1}, InvalidSettingError, "random_state"),
         ({"y": np.ones(100)}, InvalidDataError, "equal"),
         ({"y": np.full(100, np.nan)}, InvalidDataError, "NaN"),
@@ -270,6 +446,18 @@ def test_bad_input(change: dict, error: type, match: str) -> None:
     given = {"model": NetworkSpec(width=20), "X": line(100), "y": line(100)} | change
     with pytest.raises(error, match=match):
         diagnose(given.pop("model"), given.pop("X"), given.pop("y"), **given)
+
+
+def test_columns_and_classes_of_a_fit_are_checked() -> None:
+    from solvenet import SampledNetworkClassifier
+
+    X, y = scattered(100, 2), np.where(scattered(100, 2)[:, 0] > 0, "a", "b")
+    model = SampledNetworkClassifier(20, random_state=0).fit(X, y)
+    with pytest.raises(InvalidDataError, match=r"X has 1 columns; .* takes 2"):
+        diagnose(model, X[:, :1], y)
+    with pytest.raises(InvalidDataError, match="for classes a, b"):
+        diagnose(model, X, np.where(y == "a", "a", "z"))
+    assert diagnose(model, X, y[:, None]).numbers.classes
 
 
 @pytest.mark.parametrize(

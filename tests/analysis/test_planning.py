@@ -68,6 +68,20 @@ def test_data_in_their_own_units() -> None:
     assert np.sqrt(np.mean((best.function(fresh) - wanted) ** 2)) <= 0.02 * wanted.std()
 
 
+@pytest.mark.parametrize("size", [1.0, 1e-200, 1e200])
+def test_components_are_proposed_for_functions_and_for_data(size: float) -> None:
+    """Many waves in the middle, few outside: fewer numbers than one network of these units."""
+    f = lambda x: size * np.sin(20 * np.pi * np.tanh(4 * x))  # noqa: E731
+    x = np.random.default_rng(3).uniform(-1, 1, 3000)
+    for given in [(f,), (x, f(x)), (x[:, None], f(x)[:, None])]:
+        found = {p.kind: p for p in plan(*given, tol=1e-3, max_size=600).proposals}
+        parts = found["components"]
+        fresh = np.random.default_rng(4).uniform(x.min(), x.max(), 2000)
+        error = np.sqrt(np.mean(((parts.function(fresh) - f(fresh)) / size) ** 2))
+        assert error <= 1.5e-3 * (f(fresh) / size).std()
+        assert all(parts.n_parameters < p.n_parameters for p in found.values() if "tanh" in p.kind)
+
+
 def test_what_cannot_be_reached_is_said() -> None:
     rng = np.random.default_rng(0)
     found = plan(rng.uniform(-1, 1, 200), rng.standard_normal(200), tol=1e-3)
@@ -86,7 +100,11 @@ def test_same_seed_same_plan() -> None:
 @pytest.mark.parametrize(
     ("given", "options", "error", "match"),
     [
-        ((np.cos,), {"tol": 0.0}, InvalidSettingError, "above zero"),
+        ((np.cos,), {"tol": 0.0}, InvalidSettingError, "above 0 and below 1"),
+        ((np.cos,), {"random_state": None}, InvalidSettingError, "random_state"),
+        ((np.cos, np.ones(100)), {}, InvalidDataError, "a function alone"),
+        ((lambda x: float(x),), {}, InvalidDataError, "np.vectorize"),
+        ((np.zeros((100, 1)), np.full(100, "a")), {}, InvalidDataError, "real numbers"),
         ((np.cos,), {"dimension": 0}, InvalidSettingError, "dimension"),
         ((lambda x: x * np.nan,), {}, InvalidDataError, "NaN"),
         ((lambda x: 0 * x,), {}, InvalidDataError, "equal"),

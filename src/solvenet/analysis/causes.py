@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from solvenet.analysis.trials import HELPS, Trial
+from solvenet.analysis.trials import Trial
 
 CAUSES = {
     "none": "nothing limits it at this accuracy",
@@ -117,8 +117,9 @@ class RepresentationNumbers:
         return self.representable[self.precision, self.gram]
 
     def best(self, kind: str) -> Trial | None:
-        """Return the trial of a kind with the least error, if there was one."""
-        return min((t for t in self.trials if t.kind == kind), key=lambda t: t.error, default=None)
+        """Return the trial of a kind that helps most, if there was one."""
+        of_kind = (trial for trial in self.trials if trial.kind == kind)
+        return min(of_kind, key=lambda trial: trial.left(self.error), default=None)
 
 
 _FEW_ROWS = 0.8
@@ -147,7 +148,8 @@ def cause_of(n: RepresentationNumbers) -> str:
         return "step"
     if _is_noise(n):
         return "noise"
-    helpful = {t.kind: t.error for kind in _REMEDIES if (t := n.best(kind)) and _helps(t, n)}
+    best = {kind: trial for kind in _REMEDIES if (trial := n.best(kind)) is not None}
+    helpful = {kind: trial.error for kind, trial in best.items() if trial.left(n.error) <= 1}
     if "precision" in helpful:
         return "precision"
     if is_local(n) and not n.placed:
@@ -203,10 +205,6 @@ def _is_noise(n: RepresentationNumbers) -> bool:
 
 
 _MOST_DOUBLINGS = 3.0
-
-
-def _helps(trial: Trial, n: RepresentationNumbers) -> bool:
-    return trial.error <= HELPS * n.error
 
 
 def _units_alone_do(n: RepresentationNumbers) -> bool:

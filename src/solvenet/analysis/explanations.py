@@ -14,7 +14,6 @@ from solvenet.analysis.causes import (
     jumps,
     neighbours_tell,
 )
-from solvenet.analysis.trials import HELPS
 
 
 def explain(n: RepresentationNumbers, cause: str) -> list[Finding]:
@@ -164,7 +163,7 @@ def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
             f"would set the finest detail ({n.wavenumber:.3g} radians per unit of the inputs in "
             "[-1, 1] are in the data).",
         )
-    elif (best := n.best("scale")) is not None and best.error <= HELPS * n.error:
+    elif (best := n.best("scale")) is not None and best.left(n.error) <= 1:
         yield Finding(
             "activation",
             "note",

@@ -76,37 +76,11 @@ class ReLUProblem(Problem):
         self.at_zero = np.array([(weights * values) @ probe for probe in probed])
 
     def workspace(self, b: Array, *, train_biases: bool) -> Workspace:
-        """Return what a run from these biases needs.
-
-        Parameters
-        ----------
-        b : array of shape (n,)
-            Biases at the start.
-        train_biases : bool
-            Whether they will move.
-
-        Returns
-        -------
-        Workspace
-            Gradients, curvature and measurements, with buffers of its own.
-        """
+        """Return what a run from these biases needs; see :class:`Problem`."""
         return _Sorted(self, b, train_biases)
 
     def values(self, x: Array, a: Array, b: Array) -> Array:
-        """Return the network at points, in O((m + n) log n).
-
-        Parameters
-        ----------
-        x : array of shape (m,)
-            Points.
-        a, b : array of shape (n,)
-            Weights and biases.
-
-        Returns
-        -------
-        array of shape (m,)
-            Values of the network h.
-        """
+        """Return the network at points, in O((m + n) log n); see :class:`Problem`."""
         a, b = checked_parameters(a, b)
         order = np.argsort(b, kind="stable")
         knots, slopes = b[order], np.cumsum(a[order])

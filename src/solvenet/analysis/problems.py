@@ -190,20 +190,7 @@ class QuadratureProblem(Problem):
         self.n_probes = len(rows)
 
     def workspace(self, b: Array, *, train_biases: bool) -> Workspace:
-        """Return what a run from these biases needs.
-
-        Parameters
-        ----------
-        b : array of shape (n,)
-            Biases at the start.
-        train_biases : bool
-            Whether they will move.
-
-        Returns
-        -------
-        Workspace
-            Gradients, curvature and measurements, with buffers of its own.
-        """
+        """Return what a run from these biases needs; see :class:`Problem`."""
         return _Moving(self) if train_biases else _Fixed(self, b)
 
     def features(self, x: Array, b: Array, *, derivative: bool = False) -> Array:
@@ -230,20 +217,7 @@ class QuadratureProblem(Problem):
         return self.scale * self.shape.slope(z)
 
     def values(self, x: Array, a: Array, b: Array) -> Array:
-        """Return the network at points.
-
-        Parameters
-        ----------
-        x : array of shape (m,)
-            Points.
-        a, b : array of shape (n,)
-            Weights and biases.
-
-        Returns
-        -------
-        array of shape (m,)
-            Values of the network h.
-        """
+        """Return the network at points; see :class:`Problem`."""
         a, b = checked_parameters(a, b)
         return self.features(x, b) @ a
 

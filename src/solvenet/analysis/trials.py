@@ -45,6 +45,15 @@ class Trial:
     activation: str | None = None
     error: float = math.nan
 
+    @property
+    def changes(self) -> int:
+        """How many things are changed: another activation has its own scale."""
+        return 2 if self.kind == "width" and (self.scale or self.activation) else 1
+
+    def left(self, error: float) -> float:
+        """Return the share of an error that is left, over what may be left where it helps."""
+        return self.error / (HELPS**self.changes * error) if error > 0 else math.inf
+
     def of(self, spec: NetworkSpec) -> NetworkSpec:
         """Return a specification with the change."""
         if self.kind == "precision":
@@ -99,11 +108,11 @@ def try_changes(
     best, least, units = reach, error, spec.width
     for trial in _changes(spec, len(subject.inputs), subject.scalable, wavenumber):
         # Two changes at a time are for where one does not do.
-        if trial.kind == "width" and (trial.scale or trial.activation) and least <= HELPS * error:
+        if trial.changes == 2 and least <= HELPS * error:
             break
         found = measure_reach(subject.changed(trial), subject.targets)
         trials.append(replace(trial, error=found.error(found.count(cutoff))))
-        if trials[-1].error <= HELPS * least:
+        if trials[-1].left(least) <= 1:
             best, least, units = found, trials[-1].error, trial.units or spec.width
     return trials, best, units
 

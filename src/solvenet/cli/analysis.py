@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from solvenet._validation import import_optional
 from solvenet.cli.app import FILE, app, one_or_list
+from solvenet.errors import InvalidSettingError
+
+if TYPE_CHECKING:
+    from solvenet.analysis import Diagnosis
 
 __all__ = ["app", "diagnose", "plan"]
 
@@ -29,12 +34,19 @@ __all__ = ["app", "diagnose", "plan"]
     "--tol", type=float, default=0.01, show_default=True, help="Error wanted, over the spread."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample of rows.")
+@click.option(
+    "--figure",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="FILE",
+    help="Draw the modes into FILE: .svg, .png or .pdf.",
+)
 def diagnose(
     table: tuple[Path, ...],
     target: str,
     model: Path | None,
     tol: float,
     seed: int,
+    figure: Path | None,
     **described: Any,
 ) -> None:
     """Say what limits a network on TABLE: modes, precision, width, scale, noise, dimension.
@@ -56,6 +68,21 @@ def diagnose(
     click.echo(f"cause: {found.diagnosis.cause}")
     for finding in found.diagnosis.findings:
         click.echo(f"{finding.severity}: {finding.text}")
+    if figure is not None:
+        _draw(found.diagnosis, figure)
+
+
+def _draw(diagnosis: Diagnosis, path: Path) -> None:
+    """Write the figure of a diagnosis to a file, in the format of its name."""
+    figures = import_optional("matplotlib.figure", extra="plots", purpose="A figure")
+    from solvenet.plots import plot_reach
+
+    figure = figures.Figure(figsize=(6, 4.5), layout="constrained")
+    plot_reach(diagnosis, ax=figure.subplots())
+    if path.suffix.lower().lstrip(".") not in figure.canvas.get_supported_filetypes():
+        msg = f"{path.name} has no known format; a name that ends in .svg, .png or .pdf is wanted."
+        raise InvalidSettingError(msg)
+    figure.savefig(path)
 
 
 @app.command()
