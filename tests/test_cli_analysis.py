@@ -92,14 +92,15 @@ def test_plan(run):
     write_table("waves.csv", waves(600, 3.0))
     result = run("plan", "waves.csv", "-t", "y", "--tol", 0.01, "--max-size", 64)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("reach 0.01:\n  sin: ")
+    assert result.stdout.startswith("reach 0.01:\n  components: ")
+    assert "\n  sin: " in result.stdout
     assert str(plan_table(waves(600, 3.0), "y", max_size=64)) == result.stdout.rstrip("\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["diagnose", "t.csv", "-t", "y", "--tol", 0], "above zero"),
+        (["diagnose", "t.csv", "-t", "y", "--tol", 0], "above 0"),
         (["diagnose", "t.csv", "-t", "y", "--width", 0], "width"),
         (["diagnose", "t.csv", "-t", "y", "--activation", "swish"], "activation"),
         (["diagnose", "t.csv", "-t", "z"], "'z'"),

@@ -44,8 +44,8 @@ def check_nonnegative(name: str, value: object) -> float:
 
 def check_positive(name: str, value: object, *, below: float = math.inf, hint: str = "") -> float:
     """Return `value` as a float if it is a number above zero and below `below`."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or np.iscomplexobj(value) or not 0 < value < below:  # type: ignore[operator]
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if not number or isinstance(value, bool) or not 0 < value < below:  # type: ignore[operator]
         end = "" if below == math.inf else f" and below {below:g}"
         msg = f"{name}={value!r} was given; a finite number above 0{end} is wanted{hint}."
         raise InvalidSettingError(msg)

@@ -146,5 +146,5 @@ def test_what_the_quadrature_cannot_do_is_refused(settings, words):
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, np.nan, np.inf])
 def test_weyl_wants_a_positive_threshold(threshold):
-    with pytest.raises(InvalidSettingError, match="finite number > 0"):
+    with pytest.raises(InvalidSettingError, match="finite number above 0"):
         weyl_count(threshold, dimension=2)

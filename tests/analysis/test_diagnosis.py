@@ -43,9 +43,12 @@ CASES = {
     "nothing": ("none", NetworkSpec(width=60), line(), wave(line(), 1), 0.02),
     "too wide": ("too wide", NetworkSpec(width=1000), line(), wave(line(), 1), 0.01),
     "float32 Gram": (
-        "precision", NetworkSpec(precision="float32", gram=True), line(), wave(line(), 25), 0.05,
+        "precision", NetworkSpec(width=400, precision="float32", gram=True), line(),
+        wave(line(), 25), 0.05,
     ),
-    "bfloat16": ("precision", NetworkSpec(precision="bfloat16"), line(), wave(line(), 20), 0.05),
+    "bfloat16": (
+        "precision", NetworkSpec(width=400, precision="bfloat16"), line(), wave(line(), 20), 0.05,
+    ),
     "Gram matrix in float64": (
         "precision", NetworkSpec(width=60, activation="tanh", scale=4.0, gram=True), line(),
         np.exp(np.sin(3 * line())), 1e-9,
@@ -392,6 +395,7 @@ class TestFitted:
         direct = diagnose(model, X, y)
         assert direct.numbers.classes
         assert direct.cause not in ("step", "local")
+        assert "Judge the classifier by its accuracy" in str(direct)
         piped = make_pipeline(StandardScaler(), SampledNetworkClassifier(random_state=0)).fit(X, y)
         assert diagnose(piped, X, y).numbers.width == direct.numbers.width
         save(model, tmp_path / "wine.safetensors")

@@ -77,7 +77,7 @@ class Proposal:
 
 @dataclass(frozen=True, eq=False)
 class PlanRows:
-    """Rows to fit and rows to test on, inputs scaled to [-1, 1]."""
+    """Rows to fit and rows to test on, inputs scaled to [-1, 1] and targets by `size`."""
 
     X: Array
     y: Array
@@ -85,6 +85,7 @@ class PlanRows:
     y_test: Array
     low: Array
     high: Array
+    size: float
 
     @classmethod
     def of(cls, f: Any, y: Any, dimension: int, random_state: int) -> PlanRows:
@@ -116,11 +117,13 @@ class PlanRows:
         if np.ptp(y) == 0:
             msg = "All targets are equal: a constant represents them. Give targets that vary."
             raise InvalidDataError(msg)
+        size = float(np.abs(y).max())
+        y = y / size
         low, high = X.min(axis=0), X.max(axis=0)
         span = np.where(high > low, high - low, 1.0)
         Z = np.clip((X - low) * (2.0 / span) - 1.0, -1.0, 1.0)
         fit, test = order[:n_fit], order[n_fit:]
-        return cls(Z[fit], y[fit], Z[test], y[test], low, low + span)
+        return cls(Z[fit], y[fit], Z[test], y[test], low, low + span, size)
 
     @property
     def dimension(self) -> int:
@@ -129,9 +132,7 @@ class PlanRows:
 
     def error(self, prediction: Array) -> float:
         """Return the error on the rows to test on, over the targets' standard deviation."""
-        scale = float(np.abs(self.y_test).max()) or 1.0
-        off, y = (prediction - self.y_test) / scale, self.y_test / scale
-        return float(np.sqrt(np.mean(off**2)) / y.std())
+        return float(np.sqrt(np.mean((prediction - self.y_test) ** 2)) / self.y_test.std())
 
     def scaled(self, X: Array) -> Array:
         """Return inputs in the units of the rows, shape (m, d)."""
@@ -147,7 +148,7 @@ Try = Callable[[int, float], Proposal]
 def candidates(data: PlanRows, random_state: int) -> Iterator[Try]:
     """Yield what is tried, cheap and small ones first."""
     near = Neighbours(data.X)
-    Y = data.y[:, None] / np.abs(data.y).max()
+    Y = data.y[:, None]
     wave = max(1.0, near.wavenumber(Y) * math.sqrt(data.dimension))
     for factor in (1.2, 2.0, 4.0):
         spec = NetworkSpec(activation="sin", scale=float(f"{factor * wave:.3g}"))
@@ -236,7 +237,7 @@ def _solved(
             break
 
     def function(X: Array) -> Array:
-        out: Array = (hidden(data.scaled(X)) - center) @ coef + mean
+        out: Array = data.size * ((hidden(data.scaled(X)) - center) @ coef + mean)
         return out
 
     size = A.shape[1]
@@ -290,7 +291,7 @@ def _elements(data: PlanRows, graded: bool, size: int, tol: float) -> Proposal:
 
     def function(X: Array) -> Array:
         Z = np.clip(data.scaled(X), -1.0, 1.0)
-        return fitted(Z[:, 0] if data.dimension == 1 else Z)
+        return data.size * fitted(Z[:, 0] if data.dimension == 1 else Z)
 
     X_test = data.X_test[:, 0] if data.dimension == 1 else data.X_test
     single = np.finfo(np.float32).eps * fitted.condition <= tol

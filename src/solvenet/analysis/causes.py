@@ -201,7 +201,8 @@ def _is_noise(n: RepresentationNumbers) -> bool:
     """Whether near neighbours differ as much as the modes leave, and that without pattern."""
     near = n.dimension <= _FEW_DIMENSIONS and n.distance < _FAR and n.neighbours < 0.6
     alike = 0.4 * n.neighbours < n.error < 2.5 * n.neighbours
-    return near and alike and n.residual_neighbours > _PATTERN and not _rows_help(n)
+    floor = n.error < 1.3 * n.neighbours  # what neighbours differ by, no rows will take away
+    return near and alike and n.residual_neighbours > _PATTERN and (floor or not _rows_help(n))
 
 
 _MOST_DOUBLINGS = 3.0

@@ -29,10 +29,20 @@ def explain(n: RepresentationNumbers, cause: str) -> list[Finding]:
     Returns
     -------
     list of Finding
-        Kinds are ``"cause"``, ``"modes"``, ``"resolution"``, ``"precision"``, ``"width"``,
-        ``"activation"``, ``"depth"``, ``"noise"`` and ``"gradient"``.
+        Kinds are ``"cause"``, ``"classes"``, ``"modes"``, ``"resolution"``, ``"precision"``,
+        ``"width"``, ``"activation"``, ``"depth"``, ``"noise"`` and ``"gradient"``.
     """
-    parts = (_modes, _resolution, _precision, _width, _activation, _depth, _noise, _gradient)
+    parts = (
+        _classes,
+        _modes,
+        _resolution,
+        _precision,
+        _width,
+        _activation,
+        _depth,
+        _noise,
+        _gradient,
+    )
     severity = "note" if cause in ("none", "too wide", "noise") else "warning"
     reached = f"{math.sqrt(n.error):.2g} of the targets' standard deviation"
     first = Finding(
@@ -81,6 +91,16 @@ def _advice(n: RepresentationNumbers, cause: str) -> str:
 
 def _how(precision: str, gram: bool) -> str:
     return f"{precision} by {'the Gram matrix' if gram else 'the features themselves'}"
+
+
+def _classes(n: RepresentationNumbers) -> Iterator[Finding]:
+    if n.classes:
+        yield Finding(
+            "classes",
+            "note",
+            "Targets are indicators of classes, which jump where classes meet: this error does not "
+            "vanish even where every row is told rightly. Judge the classifier by its accuracy.",
+        )
 
 
 def _modes(n: RepresentationNumbers) -> Iterator[Finding]:

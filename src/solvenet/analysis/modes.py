@@ -297,10 +297,12 @@ def project(
     """
     values = values_at(f, modes.nodes, name="f")
     constant = values_at(f, np.array([-1.0]), name="f")[0] if offset == "left" else offset
-    if not isinstance(constant, int | float | np.number) or not math.isfinite(constant):
+    if not isinstance(constant, int | float | np.integer | np.floating) or not math.isfinite(
+        constant
+    ):
         msg = f'offset={offset!r} was given; a finite number or "left" is wanted.'
         raise InvalidSettingError(msg)
-    rest = values - constant
+    rest = values - float(constant)
     size = float(np.abs(rest).max()) or 1.0
     rest /= size  # squares of what is very large or small would leave the range of float64
     step = max(_BLOCK // modes.n_modes, 1)

@@ -148,7 +148,10 @@ def r_squared_of_sums(sums: Array, *, seed: int = 0) -> Score:
     """
     total = sums.sum(axis=0)[None]
     rng = np.random.default_rng(seed)
-    resampled = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), _RESAMPLES) @ sums
+    n = len(sums)
+    drawn = rng.integers(n, size=(_RESAMPLES, n)) + n * np.arange(_RESAMPLES)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=_RESAMPLES * n).reshape(_RESAMPLES, n)
+    resampled = counts.astype(np.float64) @ sums
     value, spread = unexplained(total)[0], unexplained(resampled)
     least, most = (float(v) for v in np.quantile(spread, [0.025, 0.975]))
     value, least, most = float(value), min(least, value), max(most, value)
