@@ -209,7 +209,7 @@ def test_eigenvalues_show_slopes_and_counts():
     np.testing.assert_allclose(shown[0].get_ydata(), line.eigenvalues / line.eigenvalues[0])
     assert len(shown[1].get_ydata()) == disk.n_modes
     slopes = [f"d = {d}, slope {s.slope(10, 60):.2f}" for d, s in ((1, line), (2, disk))]
-    assert legend(ax) == [*slopes, "1e-04: 6 modes"]
+    assert legend(ax) == [*slopes, "0.0001: 6 modes"]
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     fitted = next(drawn for drawn in ax.lines if drawn.get_linestyle() == "--")
     (x0, x1), (y0, y1) = fitted.get_xdata(), fitted.get_ydata()
