@@ -27,7 +27,7 @@ SPEC_ROWS = 800
 
 _SHARES = (0.125, 0.25, 0.5, 1.0)  # of the needed modes, for which gradient steps are told
 
-FITTED_ROWS = 192
+FITTED_ROWS = 160
 """Rows that are looked at of a fit at most: it is to cost a small part of the fit."""
 
 

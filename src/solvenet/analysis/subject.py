@@ -138,7 +138,7 @@ def subject_of(
     n_rows = n_spec_rows
     if hidden is not None and hasattr(model, "result_"):
         size = math.isqrt(total * hidden.n_features_out)
-        n_rows = min(n_fitted_rows, max(_FEWEST_FITTED, size // 8))
+        n_rows = min(n_fitted_rows, max(_FEWEST_FITTED, size // 10))
     # Also where all are kept: rows may come in an order, and halves of them are to be alike.
     keep = np.random.default_rng(random_state).permutation(total)[:n_rows]
     X, Y = X[keep], Y[keep]
