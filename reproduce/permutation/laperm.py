@@ -116,7 +116,7 @@ PARTS = {
     ),
     "laperm_plane": (
         plane,
-        {"sizes": (10, 20), "seeds": 3, "epochs": 6400, "rows": 51_200},
+        {"sizes": (10,), "seeds": 3, "epochs": 6400, "rows": 51_200},
         {"sizes": (2, 3), "seeds": 2, "epochs": 2, "rows": 300},
     ),
     "pattern": (pattern, {"n": 160, "epochs": 6400}, {"n": 20, "epochs": 30}),
