@@ -320,6 +320,24 @@ class TestStatements:
         )
         assert wide > 1.5 * narrow
 
+    def test_a_scale_that_is_about_right_is(self) -> None:
+        f = noisy(line())
+        spec = NetworkSpec(width=60, activation="sin", scale=8.0)
+        found = diagnose(spec, line(), f)
+        assert "The scale of the first layer is about right" in str(found)
+        tried = [t for t in found.numbers.trials if t.kind == "scale"]
+        assert len(tried) >= 6
+        for trial in tried:
+            error = diagnose(trial.of(spec), line(), f).numbers.error
+            assert error == pytest.approx(trial.error)
+            assert error > 0.25 * found.numbers.error
+
+    def test_nothing_is_said_of_scales_that_were_not_tried(self) -> None:
+        spec = NetworkSpec(width=60, activation="sin", scale=60.0)
+        found = diagnose(spec, line(), wave(line(), 16), tol=0.1)
+        assert found.cause in ("none", "too wide")
+        assert "is enough for this error" in str(found)
+
     def test_the_noise_is_the_noise(self) -> None:
         found = diagnose(NetworkSpec(width=300), line(), noisy(line()), tol=0.01)
         assert np.sqrt(found.numbers.error) == pytest.approx(0.3 / noisy(line()).std(), rel=0.15)

@@ -157,6 +157,9 @@ def _measure(subject: Subject, tol: float) -> tuple[RepresentationNumbers, Reach
     needed = best.needed(max(tol**2, 1.1 * least))
     enough = needed if fit is None else fit.modes_in_use
     half = len(A) // 2
+    few = sorted({max(1, round(needed * share)) for share in _SHARES}) if needed else []
+    steps = math.log(2.0) / best.relative[[size - 1 for size in few]] ** 2
+    halving = tuple(zip(_frequencies(best, near, few), steps.tolist(), strict=True))
     numbers = RepresentationNumbers(
         n_rows=subject.n_rows,
         n_sample=len(A),
@@ -181,10 +184,10 @@ def _measure(subject: Subject, tol: float) -> tuple[RepresentationNumbers, Reach
         jump=variation.jump,
         distance=near.distance,
         wavenumber=variation.wavenumber * math.sqrt(Z.shape[1]),
-        frequency=_frequency(reach, near, modes),
-        needed_frequency=None if not needed else _frequency(best, near, needed),
+        frequency=_frequencies(reach, near, [modes])[0],
+        needed_frequency=halving[-1][0] if halving else None,
         best_width=None if not enough else min(enough_units(enough), most_units),
-        halving=_halving(best, near, needed or 0),
+        halving=halving,
         scalable=subject.scalable,
         placed=subject.spec is None,
         classes=subject.classes,
@@ -202,25 +205,17 @@ def _residual_neighbours(reach: Reach, Y: Array, near: Neighbours, modes: int) -
     return float(near.squares(R).mean()) if R.any() else 0.0
 
 
-def _halving(reach: Reach, near: Neighbours, needed: int) -> tuple[tuple[float, float], ...]:
-    """Return cycles, and gradient steps that halve them, of few modes up to the last needed."""
-    sizes = sorted({max(1, round(needed * share)) for share in _SHARES}) if needed else []
-    return tuple(
-        (_frequency(reach, near, size), float(math.log(2.0) / reach.relative[size - 1] ** 2))
-        for size in sizes
-    )
-
-
-def _frequency(reach: Reach, near: Neighbours, size: int) -> float:
-    """Return the cycles across the range of an input of the finest of the first modes."""
-    size = min(size, reach.modes.shape[1])
-    if size == 0:
-        return 0.0
+def _frequencies(reach: Reach, near: Neighbours, sizes: list[int]) -> list[float]:
+    """Return, for each number of modes, the cycles across an input's range of the finest."""
+    last = np.minimum(np.array(sizes, dtype=int), reach.modes.shape[1])
     # Neighbouring modes pair up: the finer of the last two.
-    last = reach.modes[:, max(0, size - 2) : size]
-    d = near.rows.shape[1]
+    columns = np.maximum(np.stack([last - 2, last - 1]), 0)
+    modes, d = reach.modes[:, columns.ravel()], near.rows.shape[1]
     if d == 1:
-        signs = np.sign(last[np.argsort(near.rows[:, 0], kind="stable")])
-        return float((signs[1:] != signs[:-1]).sum(axis=0).max()) / 2.0
-    # Radians per unit along one direction of d, over a range of length two.
-    return max(near.wavenumber(mode[:, None]) for mode in last.T) * math.sqrt(d) / math.pi
+        signs = np.sign(modes[np.argsort(near.rows[:, 0], kind="stable")])
+        cycles = (signs[1:] != signs[:-1]).sum(axis=0) / 2.0
+    else:
+        # Radians per unit along one direction of d, over a range of length two.
+        cycles = near.wavenumbers(modes) * math.sqrt(d) / math.pi
+    finest = cycles.reshape(columns.shape).max(axis=0)
+    return [float(cycle) if size else 0.0 for cycle, size in zip(finest, last, strict=True)]

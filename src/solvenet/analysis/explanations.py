@@ -175,23 +175,28 @@ _HIDDEN = 0.8  # share of modes above rounding below which more units add few
 
 
 def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
+    best = n.best("scale")
     if not n.scalable:
-        yield Finding(
-            "activation",
-            "note",
+        text = (
             "The scale of the first layer changes nothing for this activation; with sin or tanh it "
             f"would set the finest detail ({n.wavenumber:.3g} radians per unit of the inputs in "
-            "[-1, 1] are in the data).",
+            "[-1, 1] are in the data)."
         )
-    elif (best := n.best("scale")) is not None and best.left(n.error) <= 1:
-        yield Finding(
-            "activation",
-            "note",
+    elif n.placed:
+        text = "The units were placed by the data, and have the scale of their differences."
+    elif best is None:
+        text = "The scale of the first layer is enough for this error."
+    elif best.left(n.error) <= 1:
+        text = (
             f"Multiply the first layer's weights by {best.scale:g}: of the scales that were "
-            f"tried it leaves the least error, {math.sqrt(best.error):.2g}.",
+            f"tried it leaves the least error, {math.sqrt(best.error):.2g}."
         )
     else:
-        yield Finding("activation", "note", "The scale of the first layer is about right.")
+        text = (
+            "The scale of the first layer is about right: from an eighth to eight times as much, "
+            "none halves the error."
+        )
+    yield Finding("activation", "note", text)
 
 
 def _depth(n: RepresentationNumbers) -> Iterator[Finding]:
@@ -237,13 +242,17 @@ def _gradient(n: RepresentationNumbers) -> Iterator[Finding]:
     if not n.halving:
         return
     *lower, (cycles, steps) = n.halving
-    before = "".join(f"{s:.2g} at {c:.3g} cycles, " for c, s in lower)
+    before = "".join(f"{_steps(s)} at {c:.3g} cycles, " for c, s in lower)
     yield Finding(
         "gradient",
         "warning" if steps > _MANY_STEPS else "note",
-        f"To halve the error gradient descent on the read-out would take {before}{steps:.2g} steps "
-        f"at {cycles:.3g} cycles, the finest mode that is needed.",
+        f"To halve the error gradient descent on the read-out would take {before}{_steps(steps)} "
+        f"steps at {cycles:.3g} cycles, the finest mode that is needed.",
     )
 
 
 _MANY_STEPS = 1e5
+
+
+def _steps(steps: float) -> str:
+    return f"{math.ceil(steps)}" if steps < _MANY_STEPS else f"{steps:.1e}"

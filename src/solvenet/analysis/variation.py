@@ -106,11 +106,20 @@ class Neighbours:
         spread = float(((Y - Y.mean(axis=0)) ** 2).sum()) / len(Y)
         return np.asarray(np.einsum("ikj,ikj->ik", D, D) / (2.0 * spread))
 
-    def wavenumber(self, Y: Array) -> float:
-        """Return differences over distances (root mean squares), per standard deviation."""
+    def wavenumbers(self, Y: Array) -> Array:
+        """Return differences over distances (root mean squares), per deviation of each column."""
         # Not the mean of ratios: rows that nearly coincide would be all of it.
-        apart = float((self._found[0][:, 1] ** 2).mean())
-        return math.sqrt(2.0 * float(self.squares(Y).mean()) / apart) if apart > 0 else 0.0
+        apart, spread = float((self._found[0][:, 1] ** 2).sum()), Y.var(axis=0) * len(Y)
+        D = Y[self._found[1][:, 1]] - Y
+        steps = len(Y) * np.einsum("ij,ij->j", D, D)
+        scale = apart * spread
+        ratios = np.divide(steps, scale, out=np.zeros_like(steps), where=scale > 0)
+        return np.asarray(np.sqrt(ratios))
+
+    def wavenumber(self, Y: Array) -> float:
+        """Return the same of all columns together."""
+        spread = Y.var(axis=0)
+        return math.sqrt(float(self.wavenumbers(Y) ** 2 @ spread) / float(spread.sum()))
 
     def variation(self, Y: Array) -> Variation:
         """Return how targets vary between neighbours.
