@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from solvenet._validation import check_choice, check_count
-from solvenet.structured import MMNNResult, random_mmnn, solve_mmnn
+from solvenet.structured import MMNNResult, grow_mmnn, random_mmnn, solve_mmnn
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -33,9 +33,11 @@ class MMNNRegressor(RegressorMixin, BaseEstimator):
     ----------
     width : int or "auto", default="auto"
         Units of each layer; "auto" has one parameter for two targets, 5 to 100 units.
-    rank : int, default=5
-        Channels between layers, at most the width.
-    depth : int, default=3
+    rank : int or "auto", default=5
+        Channels between layers, at most the width. With rank or depth "auto" the network grows
+        until no mode of its residual falls any more: see
+        :func:`solvenet.structured.grow_mmnn`. That takes some fifteen times as long.
+    depth : int or "auto", default=3
         Number of layers.
     activation : str, default="tanh"
         A name of ``solvenet.features.ACTIVATIONS``.
@@ -54,6 +56,8 @@ class MMNNRegressor(RegressorMixin, BaseEstimator):
     ----------
     result_ : MMNNResult
         The fitted function, with history, reason and what to do next.
+    growth_ : Growth
+        Sizes that were tried; where rank or depth is "auto".
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : array of str
@@ -85,8 +89,8 @@ class MMNNRegressor(RegressorMixin, BaseEstimator):
     def __init__(
         self,
         width: int | str = "auto",
-        rank: int = 5,
-        depth: int = 3,
+        rank: int | str = 5,
+        depth: int | str = 3,
         *,
         activation: str = "tanh",
         residual: bool = False,
@@ -143,21 +147,31 @@ class MMNNRegressor(RegressorMixin, BaseEstimator):
         low, high = X.min(axis=0), X.max(axis=0)
         middle, half = (low + high) / 2, (high - low) / 2
         half = np.where(half > 0, half, 1.0)
-        network = random_mmnn(
-            self._width(Y),
-            self.rank,
-            self.depth,
-            n_inputs=X.shape[1],
-            n_outputs=Y.shape[1],
-            activation=self.activation,
-            residual=self.residual,
-            fixed=self.fixed,
-            low=middle - half,
-            high=middle + half,
-            random_state=seed,
-        )
+        settings: dict[str, Any] = {
+            "activation": self.activation,
+            "residual": self.residual,
+            "fixed": self.fixed,
+            "low": middle - half,
+            "high": middle + half,
+            "random_state": seed,
+        }
+        grows = "auto" in (self.rank, self.depth)
+        if grows:
+            sizes: dict[str, Any] = {n: self._size(n) for n in ("width", "rank", "depth")}
+            self.growth_ = grow_mmnn(X, Y, **sizes, **settings)
+            network = self.growth_.result.network
+            assert network is not None
+        else:
+            size: tuple[Any, ...] = (self._width(Y), self.rank, self.depth)
+            network = random_mmnn(*size, n_inputs=X.shape[1], n_outputs=Y.shape[1], **settings)
         self.result_: MMNNResult = solve_mmnn(
-            network, X, Y, method=self.method, max_steps=self.max_steps, random_state=seed
+            network,
+            X,
+            Y,
+            method=self.method,
+            max_steps=self.max_steps,
+            prepare=not grows,
+            random_state=seed,
         )
         self._reach = middle - (1 + MARGIN) * half, middle + (1 + MARGIN) * half
         return self
@@ -177,12 +191,24 @@ class MMNNRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.values(X)
+
+    def values(self, X: Array) -> Array:
+        """Return predictions for rows that were checked, as float64 of shape (n_rows, n_inputs)."""
         return self.result_(np.clip(X, *self._reach)).reshape(len(X), *self._shape)
 
+    def _size(self, name: str) -> int | None:
+        """Return a size that was given; None where it is to be found."""
+        value = getattr(self, name)
+        if isinstance(value, str):
+            check_choice(name, value, ("auto",))
+            return None
+        return check_count(name, value)
+
     def _width(self, Y: Array) -> int:
-        if not isinstance(self.width, str):
-            return check_count("width", self.width)
-        check_choice("width", self.width, ("auto",))
+        width = self._size("width")
+        if width is not None:
+            return width
         rank = check_count("rank", self.rank)
         channels = rank * (check_count("depth", self.depth) - 1)
         wanted: int = Y.size // (_ROWS_PER_PARAMETER * (channels + Y.shape[1])) - 1

@@ -24,7 +24,8 @@ def save(model: Any, path: str | os.PathLike[str], *, uncertainty: bool = True) 
     Parameters
     ----------
     model : SampledNetworkRegressor, SampledNetworkClassifier, SampledFeatures or Pipeline
-        The fitted model; pipelines of these and TableEncoder.
+        The fitted model; pipelines of these and TableEncoder; MMNNRegressor and MMNN, of a
+        torch module ``module.to_arrays()``.
     path : path-like
         The file. An existing one is replaced, at the very end and in one step: a full disk
         or a lost connection leaves it as it was.

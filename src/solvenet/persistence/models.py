@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from solvenet.errors import InvalidDataError, InvalidSettingError, ModelFileError
 from solvenet.estimators import (
+    MMNNRegressor,
     SampledFeatures,
     SampledNetworkClassifier,
     SampledNetworkRegressor,
@@ -29,7 +30,14 @@ from solvenet.persistence.networks import (
     readout_from,
     readout_state,
 )
+from solvenet.persistence.structured import (
+    mmnn_from,
+    mmnn_regressor_from,
+    mmnn_regressor_state,
+    mmnn_state,
+)
 from solvenet.persistence.values import decode, decode_labels, encode, encode_labels
+from solvenet.structured import MMNN
 
 
 def _common_state(model: Any) -> State:
@@ -188,6 +196,8 @@ KINDS: dict[type, Kind] = {
     SampledFeatures: Kind(_features_state, _features_from),
     TableEncoder: Kind(_encoder_state, _encoder_from),
     Pipeline: Kind(_pipeline_state, _pipeline_from),
+    MMNNRegressor: Kind(mmnn_regressor_state, mmnn_regressor_from),
+    MMNN: Kind(mmnn_state, mmnn_from),
 }
 """Everything that can be saved; a file can name nothing else."""
 
@@ -209,7 +219,8 @@ def state_of(model: Any, *, uncertainty: bool) -> State:
             f"{', '.join(sorted(_BY_NAME))}. Save other steps with tools of their own."
         )
         raise InvalidSettingError(msg)
-    check_is_fitted(model)
+    if not isinstance(model, MMNN):  # which is arrays already
+        check_is_fitted(model)
     facts, arrays = kind.to_state(model, uncertainty)
     for name, array in arrays.items():
         if not name.endswith("readout.noise_variance") and not np.isfinite(array).all():

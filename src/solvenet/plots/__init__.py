@@ -18,15 +18,26 @@ from solvenet.plots.reach import plot_reach
 from solvenet.plots.representation import plot_decomposition, plot_rashomon
 from solvenet.plots.solves import plot_convergence, plot_selection, plot_spectrum
 from solvenet.plots.spectra import plot_eigenvalues, plot_modes, plot_projection
+from solvenet.plots.structured import (
+    plot_channels,
+    plot_components,
+    plot_error_map,
+    plot_film_strip,
+    plot_residual_spectrum,
+)
 
 __all__ = [
     "plot_approximation",
     "plot_calibration",
+    "plot_channels",
+    "plot_components",
     "plot_confusion",
     "plot_convergence",
     "plot_coverage",
     "plot_decomposition",
     "plot_eigenvalues",
+    "plot_error_map",
+    "plot_film_strip",
     "plot_half_times",
     "plot_kinks",
     "plot_modes",
@@ -38,6 +49,7 @@ __all__ = [
     "plot_rate",
     "plot_reach",
     "plot_residual_modes",
+    "plot_residual_spectrum",
     "plot_selection",
     "plot_spectrum",
 ]

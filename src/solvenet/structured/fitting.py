@@ -12,7 +12,7 @@ from solvenet._random import stream
 from solvenet.errors import FewRowsWarning, InvalidDataError, MemoryLimitError
 from solvenet.structured.initial import balanced, solved_last
 from solvenet.structured.marquardt import levenberg_marquardt
-from solvenet.structured.result import Ending, MMNNResult, Watch
+from solvenet.structured.result import Ending, MMNNResult
 from solvenet.structured.samples import Field, Grading, RowSamples, checked_rows
 from solvenet.structured.shallow import Shallow, best_shallow, mean_square
 from solvenet.structured.spring import spring
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.structured.network import MMNN
     from solvenet.structured.samples import Samples
+    from solvenet.structured.watching import Watch
 
 MOST_ROWS = 3000
 """Up to so many rows, times outputs, "auto" uses all of them in each step."""
@@ -70,6 +71,16 @@ def memory_bytes(network: MMNN, n_rows: int) -> int:
     a_layer = 6 * network.width + (4 + 2 * T) * (network.rank + network.n_inputs + T)
     gradients = T * network.width * (2 + (0 if network.fixed else network.depth))
     return 8 * (square + n_rows * (a_layer * network.depth + gradients) + 4 * P)
+
+
+def suitable_method(network: MMNN, n_targets: int | None) -> tuple[str, str]:
+    """Return the method that suits a network and so many targets (None: a field), and why."""
+    smooth = network.activation not in _KINKED
+    if n_targets is None and not (smooth and network.n_inputs == 1):
+        return "spring", "fresh samples of a field each step"
+    if n_targets is not None and min(n_targets, network.n_parameters) > MOST_ROWS:
+        return "spring", f"{n_targets} targets are too many to use all in each step"
+    return "lm", "all rows in each step"
 
 
 class Fit:
@@ -129,12 +140,7 @@ class Fit:
         """Return the method for structured networks, and why."""
         if self.wanted != "auto":
             return self.wanted, "asked for"
-        smooth = self.start.activation not in _KINKED
-        if self.is_field and not (smooth and self.start.n_inputs == 1):
-            return "spring", "fresh samples of a field each step"
-        if self.Y.size > MOST_ROWS and self.start.n_parameters > MOST_ROWS:
-            return "spring", f"{len(self.Z)} rows are too many to use all in each step"
-        return "lm", "all rows in each step"
+        return suitable_method(self.start, None if self.is_field else self.Y.size)
 
     def prepare(self) -> None:
         """Balance the channels and solve the last layer."""
@@ -185,7 +191,7 @@ class Fit:
             if error <= own:
                 self.network, self.correction, self.error = None, alone, error
                 self.chosen = "shallow"
-                if self.ending is not Ending.INTERRUPTED:
+                if self.ending not in (Ending.INTERRUPTED, Ending.STOPPED):
                     self.ending = Ending.DIRECT
             else:
                 self.error = own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +12,15 @@ import scipy.linalg
 
 from solvenet.structured.linearization import Linearization
 from solvenet.structured.result import Ending
+from solvenet.structured.watching import packed, unpacked
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.structured.network import MMNN
-    from solvenet.structured.result import Watch
+    from solvenet.structured.watching import State, Watch
 
 _LEAST, _MOST = 1e-16, 1e8  # dampings, in units of the mean squared row of the Jacobian
-_PATIENCE = 12  # accepted steps that together gain less than a thousandth end a run
+_PATIENCE, _LITTLE = 12, 1e-3  # accepted steps that together gain less than this end a run
 _RETRIES = 40
 
 
@@ -129,19 +131,25 @@ def levenberg_marquardt(
     The damping follows the gain ratio, actual over predicted (H. B. Nielsen 1999): after a good
     step it falls by up to 3, after a refused one it grows by 2, 4, 8, ...
     """
+    groups = _groups(network) if alternating else [None]
+    dampings = [damping] * len(groups)
+    gains: list[float] = []
+    refused = number = 0
+    state = watch.restored("als" if alternating else "lm")
+    if state is not None:
+        network = network.with_parameters(unpacked("parameters", state))
+        dampings, gains = state["dampings"].tolist(), state["gains"].tolist()
+        refused, number = state["refused"], state["number"]
     at = Linearization(network, Z)
     r = (Y - at.values).T.ravel()
     loss = float(r @ r)
-    groups = _groups(network) if alternating else [None]
-    dampings = [damping] * len(groups)
-    name = "als" if alternating else "lm"
-    gains: list[float] = []
-    refused = 0
+    patience = _PATIENCE * len(groups)
     try:
-        for number in range(max_steps):
-            if loss <= tolerance * r.size:
-                return network, Ending.CONVERGED
+        while number < max_steps and loss > tolerance * r.size:
+            if len(gains) >= patience and np.prod(gains[-patience:]) > 1 - _LITTLE:
+                return network, Ending.STAGNATED
             which = number % len(groups)
+            number += 1
             found = _one_step(network, at, r, Z, Y, groups[which], dampings[which])
             if found is None:
                 refused += 1
@@ -152,16 +160,23 @@ def levenberg_marquardt(
             network, at, dampings[which] = found
             r = (Y - at.values).T.ravel()
             before, loss = loss, float(r @ r)
-            if watch(name, number + 1, loss / r.size, dampings[which]):
-                return network, Ending.STOPPED
             gains.append(loss / before)
-            if np.prod(gains[-_PATIENCE * len(groups) :]) > 1 - 1e-3 and len(
-                gains
-            ) >= _PATIENCE * len(groups):
-                return network, Ending.STAGNATED
+            stop = watch(number, loss / r.size, dampings[which])
+            watch.keep(partial(_state, network, dampings, gains, refused, number))
+            if stop:
+                return network, Ending.STOPPED
     except KeyboardInterrupt:
         return network, Ending.INTERRUPTED
     return network, Ending.CONVERGED if loss <= tolerance * r.size else Ending.STEPS_ENDED
+
+
+def _state(
+    network: MMNN, dampings: list[float], gains: list[float], refused: int, number: int
+) -> State:
+    """Return all that the next step depends on."""
+    numbers = {"dampings": np.array(dampings), "gains": np.array(gains)}
+    at = {"refused": refused, "number": number}
+    return packed("parameters", network.parameters()) | numbers | at
 
 
 def _one_step(

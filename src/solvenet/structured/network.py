@@ -226,14 +226,9 @@ class MMNN:
         array of shape (n_rows, n_inputs)
             The domain is mapped to the cube; points outside of it go outside.
         """
-        rows = np.asarray(X, dtype=np.float64)
-        rows = rows[:, None] if rows.ndim == 1 and self.n_inputs == 1 else rows
-        if rows.ndim != 2 or rows.shape[1] != self.n_inputs:
-            msg = f"X of shape {np.shape(X)} was given; (n_rows, {self.n_inputs}) is wanted."
-            raise InvalidDataError(msg)
         assert self.low is not None
         assert self.high is not None
-        return (rows - (self.low + self.high) / 2) * (2 / (self.high - self.low))
+        return to_cube(X, self.low, self.high)
 
     def __call__(self, X: Array) -> Array:
         """Return the outputs: shape (n_rows,) for one output, else (n_rows, n_outputs)."""
@@ -290,3 +285,31 @@ class MMNN:
             return 0
         layer = self.layers[number]
         return min(len(layer.W), len(layer.c))
+
+
+def to_cube(X: Array, low: Array, high: Array) -> Array:
+    """Return inputs as rows of shape (n_rows, n_inputs), a box mapped to [-1, 1]^n_inputs.
+
+    Parameters
+    ----------
+    X : array of shape (n_rows, n_inputs), or (n_rows,) for one input
+        Inputs.
+    low, high : array of shape (n_inputs,)
+        The box.
+
+    Returns
+    -------
+    array of shape (n_rows, n_inputs)
+        Points outside of the box go outside of the cube.
+
+    Raises
+    ------
+    InvalidDataError
+        Another shape.
+    """
+    rows = np.asarray(X, dtype=np.float64)
+    rows = rows[:, None] if rows.ndim == 1 and len(low) == 1 else rows
+    if rows.ndim != 2 or rows.shape[1] != len(low):
+        msg = f"X of shape {np.shape(X)} was given; (n_rows, {len(low)}) is wanted."
+        raise InvalidDataError(msg)
+    return (rows - (low + high) / 2) * (2 / (high - low))

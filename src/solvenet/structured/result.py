@@ -21,12 +21,12 @@ class Ending(Enum):
         "No step lowers the error any more. Try another seed or activation (steps stagnate most "
         'with relu on fixed rows, where method="spring" goes on), or a larger network.'
     )
-    STEPS_ENDED = "max_steps were made. Allow more, or go on from the network of this result."
+    STEPS_ENDED = "All steps were made. Allow more, or go on from the network of this result."
     STOPPED = "The callback returned True."
     INTERRUPTED = "Interrupted from the keyboard; what was reached is returned."
     DIVERGED = (
-        "The error on fresh samples grew; the best network was kept. Raise the last damping, or "
-        "the samples a step."
+        "The error grew beyond all bounds; an earlier network was kept. Raise the damping or the "
+        "samples a step, in training lower the learning rate."
     )
     DIRECT = "Solved directly; nothing to do."
 
@@ -101,23 +101,3 @@ class MMNNResult:
             return self.correction(X)
         values = self.network(X)
         return values if self.correction is None else values + self.correction(X)
-
-
-class Watch:
-    """Keeps the history, and tells the callback.
-
-    Parameters
-    ----------
-    callback : callable, optional
-        Gets each record; a return value of True stops.
-    """
-
-    def __init__(self, callback: Callback | None = None) -> None:
-        self.history: list[StepRecord] = []
-        self._callback = callback
-
-    def __call__(self, method: str, step: int, mse: float, damping: float) -> bool:
-        """Record a step, and return whether to stop."""
-        record = StepRecord(method, step, mse, damping)
-        self.history.append(record)
-        return self._callback is not None and self._callback(record) is True

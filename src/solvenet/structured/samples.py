@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -190,6 +190,16 @@ class Grading:
         chosen = np.argsort(-keys, kind="stable")[:extra]
         self._hard = more, size / total
         return np.concatenate([Z, more[chosen]]), np.concatenate([Y, targets[chosen]])
+
+    def state(self) -> dict[str, Array]:
+        """Return where the hard samples were, as arrays."""
+        names = ("hard_points", "hard_chances")
+        return {} if self._hard is None else dict(zip(names, self._hard, strict=True))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned."""
+        if "hard_points" in state:
+            self._hard = state["hard_points"], state["hard_chances"]
 
     def _candidates(self, rng: np.random.Generator, n: int) -> tuple[Array, Array]:
         if self._hard is None or not isinstance(self._samples, FieldSamples):

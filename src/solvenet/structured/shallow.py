@@ -13,6 +13,7 @@ from solvenet.errors import FewPairsWarning
 from solvenet.features import SWIM, FeatureMap, get_activation
 from solvenet.features.layers import DenseMap
 from solvenet.solvers import solve
+from solvenet.structured.network import to_cube
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
@@ -30,8 +31,8 @@ class Shallow:
 
     Attributes
     ----------
-    frame : MMNN
-        Whose domain it has: inputs are mapped to [-1, 1]^d as there.
+    low, high : array of shape (n_inputs,)
+        The domain; it is mapped to [-1, 1]^d, as by an MMNN.
     features : FeatureMap
         Its units, on scaled inputs.
     coef : array of shape (width, n_outputs)
@@ -42,11 +43,22 @@ class Shallow:
         Which kind of units.
     """
 
-    frame: MMNN = field(repr=False)
+    low: Array = field(repr=False)
+    high: Array = field(repr=False)
     features: FeatureMap = field(repr=False)
     coef: Array = field(repr=False)
     intercept: Array = field(repr=False)
     name: str
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of the inputs."""
+        return len(self.low)
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of the outputs."""
+        return len(self.intercept)
 
     @property
     def n_parameters(self) -> int:
@@ -63,7 +75,7 @@ class Shallow:
 
     def __call__(self, X: Array) -> Array:
         """Return the values, shape (n_rows,) for one output, else (n_rows, n_outputs)."""
-        values = self.on_scaled(self.frame.scaled(X))
+        values = self.on_scaled(to_cube(X, self.low, self.high))
         return values[:, 0] if values.shape[1] == 1 else values
 
 
@@ -176,4 +188,6 @@ def mean_square(residual: Array) -> float:
 
 def _solved(frame: MMNN, units: DenseMap, Z: Array, Y: Array, name: str) -> Shallow:
     found = solve(units(Z), Y, solver="qr", rcond=_RCOND, intercept=True, audit="skip")
-    return Shallow(frame, units, found.coef, np.ravel(found.intercept), name)
+    assert frame.low is not None
+    assert frame.high is not None
+    return Shallow(frame.low, frame.high, units, found.coef, np.ravel(found.intercept), name)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from solvenet._validation import check_choice, check_count, check_nonnegative, parse_bytes
 from solvenet.errors import InvalidSettingError
 from solvenet.structured.fitting import Fit, Settings
-from solvenet.structured.result import Watch
+from solvenet.structured.watching import Watch
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
+    from solvenet.engine import Checkpoint
     from solvenet.structured.network import MMNN
     from solvenet.structured.result import Callback, MMNNResult
     from solvenet.structured.samples import Field
@@ -36,6 +39,7 @@ def solve_mmnn(
     correct: bool | None = None,
     memory_limit: int | float | str = "2GB",
     callback: Callback | None = None,
+    checkpoint: str | os.PathLike[str] | Checkpoint | None = None,
     random_state: int = 0,
 ) -> MMNNResult:
     """Fit a structured network by least-squares solves instead of training.
@@ -77,6 +81,10 @@ def solve_mmnn(
         Bytes beyond the data; see :func:`memory_bytes`.
     callback : callable, optional
         Gets a :class:`StepRecord` each step; returning True stops.
+    checkpoint : path or Checkpoint, optional
+        A folder that holds the state, at most every 30 seconds and where the callback stopped.
+        The same call goes on from there, to the same bits as without a break. It is removed
+        when the fit has ended by itself.
     random_state : int, default=0
         Seed of samples, held-out rows and shallow networks. Same seed, same result.
 
@@ -93,6 +101,8 @@ def solve_mmnn(
         A setting out of range.
     MemoryLimitError
         Steps on so many rows take more than the limit.
+    CheckpointError
+        The checkpoint belongs to another fit.
 
     Warns
     -----
@@ -136,10 +146,15 @@ def solve_mmnn(
         memory=parse_bytes("memory_limit", memory_limit),
         seed=check_count("random_state", random_state, minimum=0),
     )
-    fit = Fit(network, X, y, method, settings, Watch(callback))
+    watch = Watch(callback, checkpoint)
+    fit = Fit(network, X, y, method, settings, watch)
+    correct = method == "auto" if correct is None else correct
+    told = f"{method=} {prepare=} {correct=} {replace(settings, memory=0)}"
+    watch.begin(network, {"inputs": fit.Z, "targets": fit.Y}, told)
     if prepare and method != "shallow":
         fit.prepare()
-    fit.run(correct=method == "auto" if correct is None else correct)
+    fit.run(correct=correct)
+    watch.end(fit.ending)
     return fit.result(time.perf_counter() - start)
 
 

@@ -14,10 +14,13 @@ _WHERE = {
     "PermutedLinear": "permuted",
     "RankMatch": "matching",
     "TorchNetwork": "convert",
+    "TrainingRecord": "training",
+    "TrainingRun": "training",
     "permute_": "permuted",
     "permuted_layers": "permuted",
     "tangent_kernel": "monitor",
     "to_torch": "convert",
+    "train_adam": "training",
     "train_laperm": "laperm",
 }
 

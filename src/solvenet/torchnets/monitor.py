@@ -32,7 +32,8 @@ class ModewiseResidual:
     ----------
     X : array-like or Tensor of shape (n_rows, d) or (n_rows,)
         Rows on which the residual is looked at: a tensor as the model wants it, or an array, which
-        is given to the model in the dtype and on the device of its parameters.
+        is given to the model in the dtype and on the device of its parameters, one number a
+        row as a column.
     y : array-like or Tensor of shape (n_rows,) or (n_rows, 1)
         Their targets.
     modes : {"cosines", "tangent"} or array of shape (n_rows, p), default="cosines"
@@ -185,6 +186,33 @@ class ModewiseResidual:
         """
         return predict_remaining(self.steps, self.projections, tolerance=tolerance)
 
+    def state(self) -> dict[str, Array]:
+        """Return calls and records as arrays, for checkpoints.
+
+        Returns
+        -------
+        dict of str to array
+            What :meth:`restore` takes.
+        """
+        return {
+            "calls": np.array(self._calls),
+            "steps": self.steps,
+            "losses": self.losses,
+            "projections": self.projections,
+        }
+
+    def restore(self, state: dict[str, Array]) -> None:
+        """Go on from what :meth:`state` returned.
+
+        Parameters
+        ----------
+        state : dict of str to array
+            Of a residual with the same rows and modes.
+        """
+        self._calls = int(state["calls"])
+        columns = (state["steps"].tolist(), state["losses"].tolist(), state["projections"])
+        self._records = list(zip(*columns, strict=True))
+
     def _functions(self, modes: Any, count: int, model: Any) -> Array:
         """Return the modes on the rows before they are made orthonormal."""
         if not isinstance(modes, str):
@@ -259,7 +287,8 @@ def _as_wanted(model: Any, X: Any, given: bool) -> Any:
     parameter = next(iter(model.parameters()), None) if isinstance(model, torch.nn.Module) else None
     if given or parameter is None:
         return X
-    return X.to(parameter.device, parameter.dtype)
+    rows = X if X.ndim > 1 else X[:, None]
+    return rows.to(parameter.device, parameter.dtype)
 
 
 @contextmanager

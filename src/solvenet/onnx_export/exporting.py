@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
-from scipy.special import erfcx, softmax
+from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from solvenet._array_api import to_numpy
@@ -18,34 +16,25 @@ from solvenet._files import write_atomically
 from solvenet._validation import check_choice, import_optional
 from solvenet.errors import ExportAccuracyWarning, InvalidDataError, InvalidSettingError
 from solvenet.estimators import (
+    MMNNRegressor,
     SampledFeatures,
     SampledNetworkClassifier,
     SampledNetworkRegressor,
 )
 from solvenet.features.activations import name_of
+from solvenet.onnx_export.graph import OPSET, Graph, activated, affine, between
+from solvenet.onnx_export.structured import add_structured, drawn_rows
+from solvenet.structured import MMNN
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.features import InputScaling
     from solvenet.networks import HiddenMap
 
-OPSET = 18
-IR_VERSION = 9
-"""Those of ONNX 1.14 (2023): runtimes read what is older than they are."""
-
 ACCURACY = 1e-6
 """Relative errors above this are warned of."""
 
 SAMPLE_ROWS = 256
-
-_OPERATORS = {
-    "tanh": "Tanh",
-    "relu": "Relu",
-    "sin": "Sin",
-    "cos": "Cos",
-    "sigmoid": "Sigmoid",
-    "identity": "Identity",
-}
 
 
 def to_onnx(
@@ -59,8 +48,8 @@ def to_onnx(
 
     Parameters
     ----------
-    model : SampledNetworkRegressor, SampledNetworkClassifier or SampledFeatures
-        The fitted model.
+    model : SampledNetworkRegressor, SampledNetworkClassifier, SampledFeatures or MMNNRegressor
+        The fitted model; or an MMNN, of a torch module ``module.to_arrays()``.
     path : path-like
         The file; an existing one is replaced at the very end and in one step.
     sample : array-like of shape (n_rows, n_features), optional
@@ -117,15 +106,23 @@ def to_onnx(
     True
     """
     check_choice("dtype", dtype, ("float64", "float32"))
-    if not isinstance(model, SampledNetworkRegressor | SampledNetworkClassifier | SampledFeatures):
+    structured = isinstance(model, MMNNRegressor | MMNN)
+    sampled = SampledNetworkRegressor | SampledNetworkClassifier | SampledFeatures
+    if not (structured or isinstance(model, sampled)):
         msg = (
-            f"A {type(model).__name__} was given; a sampled network is wanted. Of a pipeline "
-            "give the network, pipeline[-1]; its inputs are the encoded columns."
+            f"A {type(model).__name__} was given; a sampled or structured network is wanted. Of a "
+            "pipeline give the network, pipeline[-1]; its inputs are the encoded columns."
         )
         raise InvalidSettingError(msg)
-    check_is_fitted(model)
+    if not isinstance(model, MMNN):  # which is arrays already
+        check_is_fitted(model)
     given = sample is not None
-    X = _checked(sample, model.n_features_in_) if given else _drawn(model.hidden_.scaling)
+    if given:
+        n_inputs = model.n_inputs if isinstance(model, MMNN) else model.n_features_in_
+        X = _checked(sample, n_inputs)
+    else:
+        drawn = drawn_rows(model, SAMPLE_ROWS) if structured else None
+        X = _drawn(model.hidden_.scaling) if drawn is None else drawn
     payload, outputs = _graph(model, np.dtype(dtype))
     report = _compare(payload, outputs[0], X.astype(dtype), _expected(model, X))
     report |= {
@@ -173,6 +170,10 @@ def _drawn(scaling: InputScaling) -> Array:
 
 def _expected(model: Any, X: Array) -> Array:
     """Return what the first output should be, from the arrays of the model."""
+    if isinstance(model, MMNN):
+        return model(X)
+    if isinstance(model, MMNNRegressor):
+        return model.values(X)
     if isinstance(model, SampledFeatures):
         return model.hidden_(X)
     out = model.network_(X)
@@ -195,102 +196,52 @@ def _compare(payload: bytes, output: str, rows: Array, wanted: Array) -> dict[st
     }
 
 
-class _Graph:
-    """Nodes and constants of an ONNX graph in one precision, named as they come."""
-
-    def __init__(self, dtype: np.dtype[Any]) -> None:
-        self.onnx = import_optional("onnx", extra="onnx", purpose="Exporting to ONNX")
-        self.dtype = dtype
-        self.type = self.onnx.helper.np_dtype_to_tensor_dtype(dtype)
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, value: Any) -> str:
-        """Add a constant of this precision."""
-        return self._constant(np.asarray(value, dtype=self.dtype))
-
-    def index(self, value: int) -> str:
-        """Add a whole number, such as an axis."""
-        return self._constant(np.array([value], dtype=np.int64))
-
-    def _constant(self, array: Array) -> str:
-        name = f"constant_{len(self.constants)}"
-        array = np.ascontiguousarray(array) if array.ndim else array
-        self.constants.append(self.onnx.numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, operator: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Add a node and return the name of its output."""
-        output = output or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(
-            self.onnx.helper.make_node(operator, list(inputs), [output], **attributes)
-        )
-        return output
-
-    def serialize(self, n_features: int, outputs: dict[str, Any], facts: dict[str, str]) -> bytes:
-        """Return the checked model as bytes; `outputs` are shapes by name."""
-        helper = self.onnx.helper
-        of = {"label_index": self.onnx.TensorProto.INT64}
-        graph = helper.make_graph(
-            self.nodes,
-            "solvenet",
-            [helper.make_tensor_value_info("X", self.type, ["n_rows", n_features])],
-            [
-                helper.make_tensor_value_info(name, of.get(name, self.type), ["n_rows", *shape])
-                for name, shape in outputs.items()
-            ],
-            self.constants,
-        )
-        model = helper.make_model(
-            graph,
-            ir_version=IR_VERSION,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            producer_name="solvenet",
-            producer_version=version("solvenet"),
-        )
-        helper.set_model_props(model, facts)
-        self.onnx.checker.check_model(model, full_check=True)
-        return model.SerializeToString()  # type: ignore[no-any-return]
-
-
 def _graph(model: Any, dtype: np.dtype[Any]) -> tuple[bytes, list[str]]:
     """Return the exported model as bytes and the names of its outputs."""
-    graph = _Graph(dtype)
-    hidden = model.hidden_
-    H = _hidden(graph, hidden)
+    graph = Graph(dtype)
     outputs: dict[str, Any]
     facts = {"class": type(model).__name__}
-    if isinstance(model, SampledFeatures):
-        graph.add("Identity", H, output="features")
-        outputs = {"features": [hidden.n_features_out]}
+    if isinstance(model, MMNNRegressor | MMNN):
+        out, n_inputs, n_outputs, one = add_structured(graph, model)
+        outputs = _prediction(graph, out, n_outputs, one_target=one)
+    elif isinstance(model, SampledFeatures):
+        n_inputs = model.hidden_.n_features_in
+        graph.add("Identity", _hidden(graph, model.hidden_), output="features")
+        outputs = {"features": [model.hidden_.n_features_out]}
     else:
-        readout = model.network_.readout
-        out = _affine(graph, H, readout.coef, readout.intercept)
+        n_inputs, readout = model.hidden_.n_features_in, model.network_.readout
+        out = affine(graph, _hidden(graph, model.hidden_), readout.coef, readout.intercept)
         if readout.low is not None:
-            out = _between(graph, out, readout.low, readout.high)
+            out = between(graph, out, readout.low, readout.high)
         if isinstance(model, SampledNetworkClassifier):
             graph.add("Softmax", out, output="probabilities", axis=1)
             graph.add("ArgMax", out, output="label_index", axis=1, keepdims=0)
             outputs = {"probabilities": [len(model.classes_)], "label_index": []}
             facts["classes"] = json.dumps(model.classes_.tolist(), default=str)
-        elif model._one_target:
-            graph.add("Squeeze", out, graph.index(1), output="prediction")
-            outputs = {"prediction": []}
         else:
-            graph.add("Identity", out, output="prediction")
-            outputs = {"prediction": [len(readout.intercept)]}
+            count = len(readout.intercept)
+            outputs = _prediction(graph, out, count, one_target=model._one_target)
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         facts["feature_names"] = json.dumps([str(name) for name in names])
-    return graph.serialize(hidden.n_features_in, outputs, facts), list(outputs)
+    return graph.serialize(n_inputs, outputs, facts), list(outputs)
 
 
-def _hidden(graph: _Graph, hidden: HiddenMap) -> str:
+def _prediction(graph: Graph, out: str, n_targets: int, *, one_target: bool) -> dict[str, Any]:
+    """Add the output in the shape of ``predict``; return its shape by name."""
+    if one_target:
+        graph.add("Squeeze", out, graph.index(1), output="prediction")
+        return {"prediction": []}
+    graph.add("Identity", out, output="prediction")
+    return {"prediction": [n_targets]}
+
+
+def _hidden(graph: Graph, hidden: HiddenMap) -> str:
     """Add scaling, layers and what bypasses them; return the features."""
     scaling = hidden.scaling
     X = "X"
     if scaling.low is not None and scaling.high is not None:
-        X = _between(graph, X, scaling.low, scaling.high)
+        X = between(graph, X, scaling.low, scaling.high)
     Z = straight = _shifted(graph, X, scaling.center, scaling.factor, scaling.radius)
     if scaling.mean is not None and scaling.precision is not None and hidden.skip:
         straight = _shifted(graph, X, scaling.mean, scaling.precision, scaling.radius)
@@ -301,15 +252,15 @@ def _hidden(graph: _Graph, hidden: HiddenMap) -> str:
         Z = graph.add("Mul", Z, bend)
     for layer in hidden.layers.layers:
         name = name_of(layer.activation, purpose="An ONNX file")
-        Z = _affine(graph, Z, layer.weights, layer.biases)
-        Z = _gelu(graph, Z) if name == "gelu" else graph.add(_OPERATORS[name], Z)
+        Z = affine(graph, Z, layer.weights, layer.biases)
+        Z = activated(graph, Z, name)
     if hidden.skip == 0:
         return Z
     straight = graph.add("Mul", straight, graph.constant(hidden.skip))
     return graph.add("Concat", Z, straight, axis=1)
 
 
-def _shifted(graph: _Graph, X: str, center: Array, factor: Array, radius: float | None) -> str:
+def _shifted(graph: Graph, X: str, center: Array, factor: Array, radius: float | None) -> str:
     Z = graph.add("Sub", X, graph.constant(center))
     Z = graph.add("Mul", Z, graph.constant(factor))
     if radius is None:
@@ -318,48 +269,3 @@ def _shifted(graph: _Graph, X: str, center: Array, factor: Array, radius: float 
     tiny = graph.constant(np.finfo(graph.dtype).tiny)
     shrink = graph.add("Div", graph.constant(radius), graph.add("Max", length, tiny))
     return graph.add("Mul", Z, graph.add("Min", shrink, graph.constant(1.0)))
-
-
-def _between(graph: _Graph, X: str, low: Array, high: Array) -> str:
-    # Clip takes one number for all columns only.
-    return graph.add("Min", graph.add("Max", X, graph.constant(low)), graph.constant(high))
-
-
-def _affine(graph: _Graph, X: str, weights: Array, biases: Array) -> str:
-    return graph.add("Gemm", X, graph.constant(weights), graph.constant(biases))
-
-
-def _gelu(graph: _Graph, Z: str) -> str:
-    """Add ``z * ndtr(z)``."""
-    if graph.dtype == np.float32:
-        half = graph.add("Mul", Z, graph.constant(0.5))
-        erf = graph.add("Erf", graph.add("Mul", Z, graph.constant(np.sqrt(0.5))))
-        return graph.add("Mul", half, graph.add("Add", erf, graph.constant(1.0)))
-    # erfc(a) = t exp(-a^2 + f(u)) for a >= 0, with t = 2 / (2 + a), u = 2 t - 1 and a
-    # Chebyshev series f, exact to rounding; evaluated by Clenshaw's recurrence.
-    one, two = graph.constant(1.0), graph.constant(2.0)
-    a = graph.add("Mul", graph.add("Abs", Z), graph.constant(np.sqrt(0.5)))
-    t = graph.add("Div", two, graph.add("Add", a, two))
-    twice_u = graph.add("Mul", graph.add("Sub", graph.add("Mul", t, two), one), two)
-    first, second = graph.constant(0.0), graph.constant(0.0)
-    series = _erfc_series()
-    for c in series[:0:-1]:
-        step = graph.add("Sub", graph.add("Mul", twice_u, first), second)
-        first, second = graph.add("Add", step, graph.constant(c)), first
-    half_u = graph.add("Mul", graph.add("Mul", twice_u, first), graph.constant(0.5))
-    f = graph.add("Add", graph.add("Sub", half_u, second), graph.constant(series[0]))
-    exponent = graph.add("Sub", f, graph.add("Mul", a, a))
-    tail = graph.add("Mul", graph.add("Mul", t, graph.add("Exp", exponent)), graph.constant(0.5))
-    # z ndtr(z) = max(z, 0) - |z| tail on both sides of zero.
-    left_out = graph.add("Mul", graph.add("Abs", Z), tail)
-    return graph.add("Sub", graph.add("Relu", Z), left_out)
-
-
-def _erfc_series() -> Array:
-    """Return the Chebyshev coefficients of ``log(erfcx(a) / t)`` in u = 2 t - 1."""
-
-    def f(u: Array) -> Array:
-        t = (1.0 + u) / 2.0
-        return np.log(erfcx(2.0 / t - 2.0) / t)  # type: ignore[no-any-return]
-
-    return chebyshev.chebinterpolate(f, 27)
