@@ -22,6 +22,19 @@ CAUSES = {
 }
 """What can limit a network, by name."""
 
+_REMEDIES = ("precision", "width", "scale", "activation")
+_ALL = 0.75
+_CROWDED = 0.25
+_LOCAL = 0.15
+_FEW_DIMENSIONS = 3
+_FAR = 0.25
+_MOST_DOUBLINGS = 3.0
+_FEW_ROWS = 0.8
+"""Of the error of half the rows is left at most where more rows help."""
+
+PATTERN = 0.6
+"""Neighbours of noise differ by 1, those of a pattern by little: what is above is noise."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RepresentationNumbers:
@@ -122,10 +135,6 @@ class RepresentationNumbers:
         return min(of_kind, key=lambda trial: trial.left(self.error), default=None)
 
 
-_FEW_ROWS = 0.8
-"""Of the error of half the rows is left at most where more rows help."""
-
-
 def cause_of(n: RepresentationNumbers) -> str:
     """Return the name of what limits a network, of ``CAUSES``.
 
@@ -164,22 +173,9 @@ def cause_of(n: RepresentationNumbers) -> str:
         return "width"
     if n.dimension > _FEW_DIMENSIONS and n.distance > _FAR and n.crowding is None:
         return "dimension"
-    if not _rows_help(n) and (n.crowding is not None or n.residual_neighbours > _PATTERN):
+    if not _rows_help(n) and (n.crowding is not None or n.residual_neighbours > PATTERN):
         return "noise"
     return "dimension" if n.dimension > _FEW_DIMENSIONS and n.distance > _FAR else "rows"
-
-
-_REMEDIES = ("precision", "width", "scale", "activation")
-_ALL = 0.75
-_CROWDED = 0.25
-_LOCAL = 0.15
-_FEW_DIMENSIONS = 3
-_FAR = 0.25
-_FEW_ROWS = 0.8
-"""Of the error of half the rows is left at most where more rows help."""
-
-_PATTERN = 0.6
-"""Neighbours of noise differ by 1, those of a pattern by little: what is above is noise."""
 
 
 def neighbours_tell(n: RepresentationNumbers) -> bool:
@@ -202,10 +198,7 @@ def _is_noise(n: RepresentationNumbers) -> bool:
     near = n.dimension <= _FEW_DIMENSIONS and n.distance < _FAR and n.neighbours < 0.6
     alike = 0.4 * n.neighbours < n.error < 2.5 * n.neighbours
     floor = n.error < 1.3 * n.neighbours  # what neighbours differ by, no rows will take away
-    return near and alike and n.residual_neighbours > _PATTERN and (floor or not _rows_help(n))
-
-
-_MOST_DOUBLINGS = 3.0
+    return near and alike and n.residual_neighbours > PATTERN and (floor or not _rows_help(n))
 
 
 def _units_alone_do(n: RepresentationNumbers) -> bool:

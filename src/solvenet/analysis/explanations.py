@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from solvenet.analysis.advice import Finding
 from solvenet.analysis.causes import (
     CAUSES,
+    PATTERN,
     RepresentationNumbers,
     cause_of,
     is_local,
     jumps,
     neighbours_tell,
 )
+
+_HIDDEN = 0.8
+"""Share of modes above rounding below which more units add few."""
+
+_MANY_STEPS = 1e5
 
 
 def explain(n: RepresentationNumbers, cause: str) -> list[Finding]:
@@ -171,9 +177,6 @@ def _width(n: RepresentationNumbers) -> Iterator[Finding]:
     yield Finding("width", "note", text)
 
 
-_HIDDEN = 0.8  # share of modes above rounding below which more units add few
-
-
 def _activation(n: RepresentationNumbers) -> Iterator[Finding]:
     best = n.best("scale")
     if not n.scalable:
@@ -229,7 +232,7 @@ def _noise(n: RepresentationNumbers) -> Iterator[Finding]:
             f"{n.width} units for {n.n_rows} rows: without a ridge or cutoff the noise of every "
             "target is fitted.",
         )
-    if n.error > n.tol**2 and n.residual_neighbours > 0.6:
+    if n.error > n.tol**2 and n.residual_neighbours > PATTERN:
         yield Finding(
             "noise",
             "note",
@@ -249,9 +252,6 @@ def _gradient(n: RepresentationNumbers) -> Iterator[Finding]:
         f"To halve the error gradient descent on the read-out would take {before}{_steps(steps)} "
         f"steps at {cycles:.3g} cycles, the finest mode that is needed.",
     )
-
-
-_MANY_STEPS = 1e5
 
 
 def _steps(steps: float) -> str:
