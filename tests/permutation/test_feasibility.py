@@ -25,6 +25,8 @@ from solvenet.permutation import (
     solve_permutation,
     sparse,
 )
+from solvenet.permutation.orbit import relax
+from solvenet.permutation.searching import search, search_stream
 
 X = np.random.default_rng(2022).uniform(-1, 1, 1600)
 TARGETS = {
@@ -36,32 +38,23 @@ TARGETS = {
     "exponential": np.exp,
 }
 WANTED = 0.05
-# The outcome is what the best search reaches against the wanted error. Where it comes within
-# a factor of two of that, the outcome depends on the search and is not decided.
-UNDECIDED = 2.0
 
 
-def outcome(problem: PermutationProblem) -> tuple[Verdict, bool]:
-    """Return what a search finds, by the same definition as check_init, and if it is clear."""
+def outcome(problem: PermutationProblem) -> Verdict:
+    """Return what searches find, by the same definition as check_init."""
     wanted = WANTED * problem.y.std()
 
-    def reached(changed: PermutationProblem) -> float:
-        return solve_permutation(changed).rmse / wanted
+    def works(changed: PermutationProblem) -> bool:
+        return bool(solve_permutation(changed).rmse <= wanted)
 
-    floor = problem.quadratic.floor / wanted
-    if floor > 1:
-        return Verdict.COVERAGE, floor > 1.1
-    errors = [reached(problem)]
-    clear = max(errors[0], 1 / errors[0]) > UNDECIDED
-    if errors[0] <= 1:
-        return Verdict.WORKS, clear
-    if problem.gamma != "free":
-        errors.append(reached(replace(problem, gamma="free")))
-        if errors[-1] <= 1:
-            return Verdict.GAIN, clear and errors[-1] < 1 / UNDECIDED
-    errors.append(reached(replace(problem, values=centred(problem.values))))
-    clear = clear and all(max(error, 1 / error) > UNDECIDED for error in errors)
-    return (Verdict.BALANCE if errors[-1] <= 1 else Verdict.GAIN), clear
+    if problem.quadratic.floor > wanted:
+        return Verdict.COVERAGE
+    if works(problem):
+        return Verdict.WORKS
+    if problem.gamma != "free" and works(replace(problem, gamma="free")):
+        return Verdict.GAIN
+    balanced = replace(problem, values=centred(problem.values))
+    return Verdict.BALANCE if works(balanced) else Verdict.GAIN
 
 
 # A search for values of large sum takes seconds.
@@ -111,11 +104,45 @@ def case(rng: np.random.Generator) -> PermutationProblem:
 def test_fifty_random_cases_are_predicted(first, last):
     rng = np.random.default_rng(2024)
     problems = [case(rng) for _ in range(50)][first:last]
-    found = [(check_init(problem).verdict, *outcome(problem)) for problem in problems]
-    wrong = [(i, *these) for i, these in enumerate(found) if these[0] != these[1] and these[2]]
-    assert wrong == []
-    assert sum(clear for *_, clear in found) >= len(found) / 2
-    assert sum(said is truth for said, truth, _ in found) >= 0.7 * len(found)
+    said = [check_init(problem).verdict for problem in problems]
+    assert said == [outcome(problem) for problem in problems]
+
+
+# Seeds and numbers of drawn cases in which a mean rounding error says the wrong thing: one bit and
+# a step, sparse values, values whose sum is off; and one whose floor is just below what is wanted.
+@pytest.mark.parametrize(("seed", "number"), [(1, 37), (2, 14), (3, 46), (1, 28), (4, 42)])
+def test_cases_near_the_threshold_are_predicted(seed, number):
+    rng = np.random.default_rng(seed)
+    problem = [case(rng) for _ in range(number + 1)][number]
+    assert check_init(problem).verdict is outcome(problem)
+
+
+def test_the_relaxation_is_a_lower_bound():
+    rng = np.random.default_rng(0)
+    x = np.linspace(-1, 1, 60)
+    for gamma in ("free", 0.5):
+        for _ in range(5):
+            units = relu_pairs(np.sort(rng.uniform(-1, 1, 3)))
+            values = rng.standard_normal(6)
+            problem = PermutationProblem(units, values, x, np.sin(3 * x), gamma=gamma)
+            best = min(problem.error(np.array(p)) for p in permutations(values))
+            gammas, errors = relax(problem.quadratic, values)
+            # Known to within 50 %, as it says; with so few units it is near.
+            assert problem.quadratic.floor * (1 - 1e-6) <= errors.min() <= 1.5 * best
+            assert np.all(gammas == gamma) or gamma == "free"
+
+
+def test_the_search_ends_where_it_is_decided():
+    units = relu_pairs(np.linspace(-1, 1, 40))
+    problem = PermutationProblem(units, few_levels(80), X, TARGETS["sine"](X))
+    best = solve_permutation(problem).rmse
+    coef, method, reason = search(problem, search_stream(0), wanted=20 * best)
+    assert best < problem.error(coef) <= 20 * best
+    assert method == "constructive"
+    assert "swaps" not in reason
+    _, _, reason = search(problem, search_stream(0), wanted=best / 10)
+    assert "orbit" in reason
+    assert "kicks" not in reason
 
 
 def test_failures_say_what_to_change():

@@ -27,7 +27,11 @@ ENOUGH = 1.02
 
 
 def follow_spline(
-    problem: PermutationProblem, target: SplineTarget, rng: np.random.Generator
+    problem: PermutationProblem,
+    target: SplineTarget,
+    rng: np.random.Generator,
+    *,
+    enough: float = 0.0,
 ) -> Array:
     """Return coefficients whose spline follows the least-squares spline of the rows.
 
@@ -39,6 +43,8 @@ def follow_spline(
         Its spline.
     rng : numpy.random.Generator
         For the chains of :func:`match_sums`.
+    enough : float, default=0.0
+        Error at which it ends; it does near that of the spline anyway.
 
     Returns
     -------
@@ -74,7 +80,7 @@ def follow_spline(
             if not exact or abs(left_over) <= 1e-6 * abs(gamma) * float(v[-1] - v[0]):
                 break
         found = sorted(found, key=lambda pair: pair[0])[:_BEST]
-        if found[0][0] <= ENOUGH * target.rmse:
+        if found[0][0] <= max(enough, ENOUGH * target.rmse):
             break
     return np.array([coef for _, coef in found])
 

@@ -12,19 +12,21 @@ import numpy as np
 from solvenet._validation import check_nonnegative
 from solvenet.permutation.gain import full_gain
 from solvenet.permutation.multisets import centred
-from solvenet.permutation.orbit import alternate, scales_of, to_permutahedron
+from solvenet.permutation.orbit import relax
+from solvenet.permutation.rounding import rounding_error, shaped_error
+from solvenet.permutation.searching import search, search_stream
 from solvenet.permutation.spline import SplineTarget
-from solvenet.permutation.trellis import Lattice
 
 if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.permutation.problem import PermutationProblem
 
-_PRICES = np.array([1e-8, 1e-6, 1e-4])
-_ITERATIONS = 200
-_ABOVE_FULL = 1.25
-_LAST = 0.2
-_OF_KINKS = np.array([0.7, 1.0, 1.4, 2.0, 3.0])
+_CLEAR, _SURE, _FAR = 2.0, 1.5, 4.0
+"""What is promised is reached where it is below the wanted error by CLEAR, and is not where it is
+above it by FAR. The least error over the hull is known to within SURE."""
+
+_SMOOTHER = 1.06
+"""The spline's error is at most so many times that of least squares."""
 
 
 class Verdict(Enum):
@@ -107,15 +109,21 @@ def check_init(problem: PermutationProblem, *, tolerance: float = 0.05) -> InitC
     majorised by the values (:func:`full_gain`). *Balance*: all values are used, so their sum
     is there; what the ends cannot take makes layers at the boundary. Where majorisation
     fails, or for features without knots, the least error over the convex hull of all
-    permutations (permutahedron) is estimated. To it comes rounding, in one dimension
-    ``gamma * step * gap / sqrt(12)`` with mean steps and gaps. In more
-    dimensions rounding is not predicted.
+    permutations (permutahedron) is computed, a lower bound. To it comes rounding, in one
+    dimension ``gamma * step * gap / sqrt(12)`` with mean steps and gaps. In more dimensions
+    rounding is not predicted.
+
+    Where that does not decide, in one dimension, the search itself does: it ends as soon as it
+    reaches the wanted error, or is seen not to. That is where the prediction lies within a
+    factor of 2 below and 4 above the wanted error, and for values of few levels.
 
     A failure is blamed on gain where a free gamma would repair it, on balance where values minus
     their mean would, else on gain.
 
-    *Cost.* Where majorisation holds ``O(n log n + n_rows)``; else the Gram matrix, its
-    eigenvectors and a few hundred products with them: less than the search.
+    *Cost.* Where majorisation holds ``O(n log n + n_rows)``: milliseconds, a hundredth of
+    :func:`solve_permutation`. Else the Gram matrix, its eigenvectors and some thousand products
+    with them: about half of it. In doubt about as much as a search, and as much again for each
+    repair that is looked at.
 
     This answers which initialisations are compatible, left open by Cai, Chen and Qiao (2025),
     arXiv:2407.01033, section 5.
@@ -132,6 +140,8 @@ def check_init(problem: PermutationProblem, *, tolerance: float = 0.05) -> InitC
     wanted = check_nonnegative("tolerance", tolerance) * float(problem.y.std())
     target = SplineTarget.of(problem)
     floor = problem.quadratic.floor if target is None else target.rmse
+    if target is not None and wanted < floor <= _SMOOTHER * wanted:
+        floor = problem.quadratic.floor
     gain = gap = jump = math.nan
     if target is not None:
         gain = _full_gain(target, problem.values)
@@ -167,84 +177,26 @@ def _full_gain(target: SplineTarget, values: Array) -> float:
 def _predicted(
     problem: PermutationProblem, target: SplineTarget | None, floor: float, wanted: float
 ) -> float:
-    """Return the error to be expected of the best permutation."""
-    least = math.inf
+    """Return the error to be expected of the best permutation, on the right side of `wanted`."""
+    promised = math.inf
     if target is not None and problem.alpha == "free":
-        least = math.hypot(floor, shaped_error(problem, target))
-        if least <= wanted:
-            return least
-    v = np.sort(problem.values)
-    scales = scales_of(problem.quadratic, v)
-    if problem.gamma == "free":
-        scales = np.concatenate([scales, scales * math.sqrt(2)])
-        if target is not None:
-            # Scales at which two values make the largest kink, as steps need.
-            largest = float(np.abs(target.kinks).max()) / (2 * float(np.abs(v).max()))
-            scales = np.concatenate([scales, largest * _OF_KINKS, -largest * _OF_KINKS])
-        scales = scales[scales != 0]
-    gammas, prices = np.repeat(scales, len(_PRICES)), np.tile(_PRICES, len(scales))
-    _, errors = alternate(
-        problem.quadratic,
-        v,
-        gammas,
-        prices,
-        starts=np.outer(problem.quadratic.free_coef, 1 / gammas),
-        iterations=_ITERATIONS,
-        project=to_permutahedron,
-    )
-    rounding = np.abs(gammas) * (0.0 if target is None else _rounding(v, target))
-    return min(least, float(np.sqrt(np.maximum(errors, floor**2) + rounding**2).min()))
-
-
-def _rounding(values: Array, target: SplineTarget) -> float:
-    """Return the error of rounding for gamma = 1: values come in steps."""
-    # Slopes at the ends are chosen, not rounded on the way.
-    steps, gaps = np.diff(np.sort(values)), target.gaps[1:-1]
-    if not len(gaps):
-        return 0.0
-    reach = float(steps.sum())
-    step = math.sqrt(float((steps**3).sum()) / reach)
-    if Lattice.of(values) is None:
-        # No chains: towards the last knots fewer and fewer values are left to choose from.
-        step = math.hypot(step, _LAST * reach / math.sqrt(len(gaps)))
-    return step * math.sqrt(float((gaps**3).sum() / target.gaps.sum()) / 12)
-
-
-def shaped_error(problem: PermutationProblem, target: SplineTarget) -> float:
-    """Return the error beyond the floor that following the spline promises.
-
-    Parameters
-    ----------
-    problem : PermutationProblem
-        With features of :func:`~solvenet.permutation.relu_pairs`.
-    target : SplineTarget
-        Its spline.
-
-    Returns
-    -------
-    float
-        Of the best gamma that majorisation allows: rounding to the steps of the values, and the
-        layer at the boundary where no value is free. Infinite where no gamma is allowed.
-    """
-    step, jump = _rounding(problem.values, target), float(target.kinks.sum())
-    end, reach = min(float(target.gaps[0]), float(target.gaps[-1])), float(target.gaps.sum())
-    least = math.inf
-    for sign in (1.0, -1.0):
-        v = sign * problem.values
-        total = float(v.sum())
-        gain = full_gain(target.kinks, v, n_free=target.n_free, slope=target.slope)
-        gammas = [_ABOVE_FULL * gain, 2 * gain, 4 * gain, 8 * gain]
-        if total * jump > 0:
-            gammas.append(jump / total)
-        if problem.gamma != "free":
-            gammas = [sign * float(problem.gamma)]
-        for gamma in gammas:
-            if gain <= gamma < math.inf:
-                # Without free values the last kink takes up what is left of the sum.
-                rest = 0.0 if target.n_free else gamma * total - jump
-                layer = abs(rest) * math.sqrt(end**3 / (3 * reach))
-                least = min(least, math.hypot(gamma * step, layer))
-    return least
+        promised = math.hypot(floor, shaped_error(problem, target))
+        if promised <= wanted / _CLEAR:
+            return promised
+    gammas, relaxed = relax(problem.quadratic, problem.values)
+    lower = np.maximum(relaxed, floor)
+    rounding = np.abs(gammas) * (0.0 if target is None else rounding_error(problem.values, target))
+    predicted = min(promised, float(np.hypot(lower, rounding).min()))
+    impossible = lower.min() > _SURE * wanted and promised > _FAR * wanted
+    # Rounding is that of many knots: of few levels, or few that are not zero, it is a guess.
+    varied = 2 * len(np.unique(problem.values)) > problem.n_units
+    clear = predicted <= wanted / _CLEAR and varied
+    if target is None or clear or impossible or predicted > _FAR * wanted:
+        return predicted
+    # In doubt: the search itself, until it is decided.
+    coef, _, _ = search(problem, search_stream(0), wanted=wanted)
+    reached = problem.error(coef)
+    return reached if reached > wanted else min(reached, predicted)
 
 
 def _blamed(
@@ -256,9 +208,9 @@ def _blamed(
         need = math.nan if target is None else _full_gain(target, problem.values)
         at_least = f", of at least {need:.2g}," if np.isfinite(need) else ""
         return Verdict.GAIN, f"Set gamma free, or to another size{at_least} than it has."
+    total, size = float(problem.values.sum()), float(np.abs(problem.values).sum())
     balanced = replace(problem, values=centred(problem.values))
-    if _predicted(balanced, target, floor, wanted) <= wanted:
-        total = float(problem.values.sum())
+    if abs(total) > 1e-9 * size and _predicted(balanced, target, floor, wanted) <= wanted:
         return Verdict.BALANCE, f"The values add up to {total:.3g}: centre them (values - mean)."
     return Verdict.GAIN, "The values are too few or too coarse: more units, or more levels."
 

@@ -12,9 +12,9 @@ from solvenet._random import stream
 from solvenet._validation import check_choice, check_count
 from solvenet.errors import UnsupportedProblemError
 from solvenet.permutation.constructive import ENOUGH, follow_spline
-from solvenet.permutation.feasibility import shaped_error
 from solvenet.permutation.orbit import search_orbit
 from solvenet.permutation.problem import permutation_of
+from solvenet.permutation.rounding import shaped_error
 from solvenet.permutation.spline import SplineTarget
 from solvenet.permutation.step_blocks import step_blocks
 from solvenet.permutation.swaps import improve_by_kicks, improve_by_swaps
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 METHODS = ("auto", "constructive", "orbit", "swaps", "step blocks")
 
 TINY, FEW_UNITS, MANY_UNITS = 16, 256, 1024
-NEAR, FAR, KICKED, KEPT = 1.25, 4.0, 2.0, 1.5
+NEAR, FAR, KICKED, KEPT, HOPELESS = 1.25, 4.0, 2.0, 1.5, 2.0
 """The orbit is searched where the error is above NEAR times the floor, with more than few units
 FAR times and only where following the spline did not come within KEPT times what it promises. Few
 units are kicked and swapped again above KICKED times the floor, TINY numbers always. With many
-units a kept promise is enough: the Gram matrix is costly."""
+units a kept promise is enough: the Gram matrix is costly. Kicks do not lower an error HOPELESS
+times."""
 
 
 def solve_permutation(
@@ -87,15 +88,20 @@ def solve_permutation(
     True
     """
     check_choice("method", method, METHODS)
-    rng = stream(check_count("random_state", random_state, minimum=0), "solve_permutation")
+    rng = search_stream(check_count("random_state", random_state, minimum=0))
     start = time.perf_counter()
     if method == "auto":
-        coef, method, reason = _picked(problem, rng)
+        coef, method, reason = search(problem, rng)
     else:
         coef, reason = _named(problem, method, rng), "asked for"
     permutation = permutation_of(problem.values, coef)
     seconds = time.perf_counter() - start
     return problem.result(permutation, method=method, reason=reason, seconds=seconds)
+
+
+def search_stream(random_state: int) -> np.random.Generator:
+    """Return the random numbers of a search."""
+    return stream(random_state, "solve_permutation")
 
 
 def _named(problem: PermutationProblem, method: str, rng: np.random.Generator) -> Array:
@@ -115,19 +121,39 @@ def _named(problem: PermutationProblem, method: str, rng: np.random.Generator) -
     return np.asarray(follow_spline(problem, target, rng)[0])
 
 
-def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Array, str, str]:
-    """Return coefficients, the name of the search that found them, and why."""
+def search(
+    problem: PermutationProblem, rng: np.random.Generator, *, wanted: float = 0.0
+) -> tuple[Array, str, str]:
+    """Return coefficients, the name of the search that found them, and why.
+
+    Parameters
+    ----------
+    problem : PermutationProblem
+        Features, values, rows.
+    rng : numpy.random.Generator
+        For starts and chains.
+    wanted : float, default=0.0
+        Error at which it ends; also where it is not worth while to go on to it.
+
+    Returns
+    -------
+    coef : array of shape (n_units,)
+        A rearrangement of the values.
+    method, reason : str
+        As in :class:`PermutationResult`.
+    """
     target = SplineTarget.of(problem)
     said: list[str] = []
     coef, least, method, kept = problem.values, math.inf, "given", False
     if target is not None:
-        starts = follow_spline(problem, target, rng)
+        starts = follow_spline(problem, target, rng, enough=wanted)
         coef, method = starts[0], "constructive"
         least, floor = problem.error(coef), target.rmse
         said.append(f"following the spline of these knots gave {least:.2g}")
         promised = math.hypot(floor, shaped_error(problem, target))
         kept = problem.n_units > FEW_UNITS and least <= KEPT * promised < math.inf
-        if least <= ENOUGH * floor or (kept and problem.n_units > MANY_UNITS):
+        near = least <= max(wanted, ENOUGH * floor)
+        if near or (kept and problem.n_units > MANY_UNITS):
             return coef, method, _sentence(said, floor)
         for start in starts:
             swapped = improve_by_swaps(problem.quadratic, start)
@@ -138,14 +164,15 @@ def _picked(problem: PermutationProblem, rng: np.random.Generator) -> tuple[Arra
     floor = problem.quadratic.floor
     few = problem.n_units <= FEW_UNITS
     # With many units the orbit is not better than noise shaping that kept its promise.
-    if least > (NEAR if few else FAR) * floor and not kept:
-        found = search_orbit(problem.quadratic, problem.values, rng)
+    if least > max(wanted, (NEAR if few else FAR) * floor) and not kept:
+        found = search_orbit(problem.quadratic, problem.values, rng, enough=wanted)
         error = problem.error(found)
         said.append(f"the orbit {error:.2g}")
         if error < least:
             coef, least, method = found, error, "orbit"
-    if (few and least > KICKED * floor) or problem.n_units <= TINY:
-        coef = improve_by_kicks(problem.quadratic, coef, rng)
+    open_ = least > wanted and not least > HOPELESS * wanted > 0
+    if open_ and ((few and least > KICKED * floor) or problem.n_units <= TINY):
+        coef = improve_by_kicks(problem.quadratic, coef, rng, enough=wanted)
         said.append(f"kicks {problem.error(coef):.2g}")
     return coef, method, _sentence(said, floor)
 

@@ -67,7 +67,12 @@ def improve_by_swaps(quadratic: Quadratic, coef: Array, *, max_sweeps: int = 20)
 
 
 def improve_by_kicks(
-    quadratic: Quadratic, coef: Array, rng: np.random.Generator, *, rounds: int = 30
+    quadratic: Quadratic,
+    coef: Array,
+    rng: np.random.Generator,
+    *,
+    rounds: int = 30,
+    enough: float = 0.0,
 ) -> Array:
     """Return coefficients improved by disturbing a few values and swapping again.
 
@@ -81,6 +86,8 @@ def improve_by_kicks(
         For the values that are disturbed.
     rounds : int, default=30
         Each moves three to six values round, then :func:`improve_by_swaps`; the better is kept.
+    enough : float, default=0.0
+        Root mean squared error at which it ends.
 
     Returns
     -------
@@ -89,6 +96,8 @@ def improve_by_kicks(
     """
     best, least = coef, quadratic.error(coef)
     for _ in range(rounds):
+        if least <= enough**2:
+            break
         moved = rng.permutation(len(best))[: int(rng.integers(3, _KICKED + 1))]
         kicked = best.copy()
         kicked[moved] = best[np.roll(moved, 1)]
