@@ -6,10 +6,10 @@ import pytest
 from scipy.optimize._numdiff import approx_derivative
 
 from solvenet.errors import InvalidDataError, InvalidSettingError
+from solvenet.features.slopes import SLOPES
 from solvenet.structured import MMNN, Layer, balanced, random_mmnn
 from solvenet.structured.initial import solved_last
 from solvenet.structured.linearization import Linearization
-from solvenet.structured.slopes import SLOPES
 
 
 def flat(arrays):

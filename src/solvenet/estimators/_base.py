@@ -27,12 +27,14 @@ from solvenet.estimators._sklearn import check_same_namespace
 from solvenet.features import (
     SAMPLERS,
     FeatureSampler,
+    LearnedMetric,
     get_activation,
     sample_layers,
 )
 from solvenet.features.layers import InputScaling
 from solvenet.features.rows import RowSet
 from solvenet.features.scaling import scale_inputs
+from solvenet.features.screening import screen_inputs
 from solvenet.features.survey import PAIR_ROWS, sample_capacity, survey_rows
 from solvenet.networks import HiddenMap, Readout
 from solvenet.reductions import ColumnMoments, DistinctRows
@@ -87,7 +89,7 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         hidden_layer_sizes: str | int | Sequence[int] = "auto",
         activation: Any = "tanh",
         *,
-        sampler: str | FeatureSampler = "swim",
+        sampler: str | FeatureSampler = "auto",
         scaling: str | None = "columns",
         linear_skip: bool = True,
         clip: bool = True,
@@ -208,12 +210,18 @@ class SampledBase(CallbackSupportMixin, BaseEstimator):
         """Sample the hidden layers from some distinct rows."""
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         widths = self._widths(len(distinct.index))
+        sampler, activation = (
+            make_sampler(self.sampler, self.scaling),
+            get_activation(self.activation),
+        )
+        if isinstance(sampler, LearnedMetric) and self.scaling == "columns":
+            scaling = screen_inputs(scaling, X, Y, distinct, activation, seed)
         layers = sample_layers(
-            make_sampler(self.sampler),
+            sampler,
             X,
             Y,
             widths,
-            activation=get_activation(self.activation),
+            activation=activation,
             inputs=scaling,
             rows=distinct,
             seed=seed,
@@ -275,11 +283,14 @@ def report_step(context: Any, estimator: Any, name: str) -> None:
     step.call_on_fit_task_end(estimator=estimator)
 
 
-def make_sampler(sampler: str | FeatureSampler) -> FeatureSampler:
+def make_sampler(sampler: str | FeatureSampler, scaling: str | None) -> FeatureSampler:
     """Return a sampler by its name, or the one given."""
     if isinstance(sampler, FeatureSampler):
         return sampler
-    made: FeatureSampler = SAMPLERS[check_choice("sampler", sampler, SAMPLERS)]()
+    if check_choice("sampler", sampler, ("auto", *SAMPLERS)) == "auto":
+        # Sparse units and a learned metric know columns; only plain pairs turn with the inputs.
+        sampler = "metric" if scaling == "columns" else "swim"
+    made: FeatureSampler = SAMPLERS[sampler]()
     return made
 
 

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.features import FeatureSampler
 
+PRECISE = 1e-3
+"""Networks that leave less of the variance unexplained may leave the range of the targets."""
+
 
 @dataclass(frozen=True)
 class Learnt:
@@ -79,7 +82,7 @@ class SampledNetworkBase(SampledBase):
         alpha: float | str = "auto",
         solver: str | Solver = "auto",
         rcond: float | str | None = None,
-        sampler: str | FeatureSampler = "swim",
+        sampler: str | FeatureSampler = "auto",
         scaling: str | None = "columns",
         linear_skip: bool = True,
         clip: bool = True,
@@ -171,7 +174,10 @@ class SampledNetworkBase(SampledBase):
         self._keep(X, hidden)
         low = high = None
         if bounds is not None:
-            spread = bounds.high - bounds.low
+            noise = self.result_.noise_variance / np.where(
+                bounds.variance > 0, bounds.variance, 1.0
+            )
+            spread = np.where(noise < PRECISE, bounds.high - bounds.low, 0.0)
             low, high = bounds.low - spread, bounds.high + spread
         self.network_ = SampledNetwork(hidden, readout_of(self.result_, low, high))
         self.alpha_ = self.result_.alpha

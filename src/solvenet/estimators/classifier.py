@@ -55,7 +55,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         Relative cutoff of the singular values.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; ``"balanced"`` weights inversely to their frequency.
-    sampler : {"swim", "random", "fourier"} or FeatureSampler, default="swim"
+    sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
         How the hidden weights are drawn; SWIM draws pairs of different classes.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network.
@@ -115,7 +115,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         solver: str | Solver = "auto",
         rcond: float | str | None = None,
         class_weight: Any = None,
-        sampler: str | FeatureSampler = "swim",
+        sampler: str | FeatureSampler = "auto",
         scaling: str | None = "columns",
         linear_skip: bool = True,
         clip: bool = True,

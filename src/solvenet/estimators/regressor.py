@@ -43,7 +43,7 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
     rcond : float, None or "auto", default=None
         Relative cutoff of the singular values; ``"auto"`` (with ``alpha=0``) chooses it
         by leave-one-out.
-    sampler : {"swim", "random", "fourier"} or FeatureSampler, default="swim"
+    sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
         How the hidden weights are drawn.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network. ``"columns"`` standardises each column,

@@ -35,7 +35,7 @@ class SampledFeatures(
         Units of each hidden layer.
     activation : str, Activation or callable, default="tanh"
         As in :class:`SampledNetworkRegressor`.
-    sampler : {"swim", "random", "fourier"} or FeatureSampler, default="swim"
+    sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
         How the hidden weights are drawn.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network.
@@ -80,7 +80,7 @@ class SampledFeatures(
         hidden_layer_sizes: str | int | Sequence[int] = "auto",
         activation: Any = "tanh",
         *,
-        sampler: str | FeatureSampler = "swim",
+        sampler: str | FeatureSampler = "auto",
         scaling: str | None = "columns",
         linear_skip: bool = False,
         clip: bool = True,

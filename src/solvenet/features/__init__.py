@@ -5,11 +5,13 @@ from typing import Any
 from solvenet.features._base import FeatureMap, FeatureSampler, SelectedMap
 from solvenet.features.activations import ACTIVATIONS, Activation, get_activation
 from solvenet.features.layers import DenseMap, InputScaling, LayeredMap, sample_layers
+from solvenet.features.metric import LearnedMetric
 from solvenet.features.random_features import FourierFeatures, GivenFeatures, RandomFeatures
 from solvenet.features.swim import SWIM
 
 SAMPLERS: dict[str, type[Any]] = {
     "swim": SWIM,
+    "metric": LearnedMetric,
     "random": RandomFeatures,
     "fourier": FourierFeatures,
 }
@@ -27,6 +29,7 @@ __all__ = [
     "GivenFeatures",
     "InputScaling",
     "LayeredMap",
+    "LearnedMetric",
     "RandomFeatures",
     "SelectedMap",
     "get_activation",

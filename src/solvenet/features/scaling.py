@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 _NORMAL_IQR = 1.3489795
 
-LIGHT_TAIL = 4.0
+LIGHT_TAIL = 2.0
 """Columns within this many standard deviations of their mean are not bent."""
+
+QUARTILES = np.array([0.25, 0.5, 0.75]) + 1e-9
+"""Not where a whole number of rows ends, which rounding would put on either side."""
 
 KNEE = 3.0
 """Where heavy-tailed columns bend, in robust standard deviations."""
@@ -143,9 +146,7 @@ def _columns(
         return plain
     for j in heavy:
         # Column by column: sorting needs a copy, and one of a column is small.
-        low, middle, high = np.quantile(
-            X[:, j], [0.25, 0.5, 0.75], weights=weights, method="inverted_cdf"
-        )
+        low, middle, high = np.quantile(X[:, j], QUARTILES, weights=weights, method="inverted_cdf")
         if high > low:
             center[j], factor[j] = middle, _NORMAL_IQR / (high - low)
     bend = np.zeros(X.shape[1])

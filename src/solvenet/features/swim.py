@@ -13,6 +13,7 @@ from solvenet._validation import check_count, check_nonnegative
 from solvenet.errors import FewPairsWarning
 from solvenet.features._base import FeatureMap, FeatureSampler
 from solvenet.features.layers import DenseMap
+from solvenet.features.pairs import candidate_pairs, draw_without_replacement, pair_density
 from solvenet.features.rows import RowSet, row_set
 
 if TYPE_CHECKING:
@@ -95,11 +96,19 @@ class SWIM(FeatureSampler):
         if rows is None:
             rows = row_set(X, Y, inputs=previous)
         rng = stream(seed, "swim", layer)
-        first, second, multiplicity = self._candidates(rows, width, rng, activation.symmetric)
+        n = len(rows.index)
+        wanted = (
+            max(1024, 8 * width, min(n, _MOST_DEFAULT_CANDIDATES))
+            if self.candidates is None
+            else check_count("candidates", self.candidates)
+        )
+        first, second, multiplicity = candidate_pairs(
+            rows, wanted, rng, unordered=activation.symmetric
+        )
         first, second = rows.index[first], rows.index[second]
-        distance, jump = _pair_distances(X, Y, first, second, previous)
-        density = _density(distance, jump, floor) * multiplicity
-        chosen = _draw_without_replacement(density, distance > 0, width, rng)
+        distance, jump = pair_distances(X, Y, first, second, previous)
+        density = pair_density(distance, jump, floor) * multiplicity
+        chosen = draw_without_replacement(density, distance > 0, width, rng)
         if len(chosen) == 0:
             n_in = X.shape[1] if previous is None else previous.n_features_out
             msg = "All inputs are identical: the network can only be constant."
@@ -111,36 +120,15 @@ class SWIM(FeatureSampler):
                 f"pairs of points; {len(chosen)} neurons are used."
             )
             warnings.warn(msg, FewPairsWarning, stacklevel=3)
-        start, end = _images(X, first[chosen], previous), _images(X, second[chosen], previous)
+        start, end = images(X, first[chosen], previous), images(X, second[chosen], previous)
         length = distance[chosen][:, None]
         # Divided twice: the square of a tiny distance would underflow.
         W = activation.slope * ((end - start) / length) / length
         biases = -np.einsum("ij,ij->i", W, start) - activation.shift
         return DenseMap(np.ascontiguousarray(W.T), biases, activation)
 
-    def _candidates(
-        self, rows: RowSet, width: int, rng: np.random.Generator, unordered: bool
-    ) -> tuple[Array, Array, Array]:
-        """Return distinct candidate pairs, as positions in `rows`, with their weight."""
-        n = len(rows.index)
-        wanted = (
-            max(1024, 8 * width, min(n, _MOST_DEFAULT_CANDIDATES))
-            if self.candidates is None
-            else check_count("candidates", self.candidates)
-        )
-        if n * (n - 1) // 2 <= wanted:
-            first, second = np.triu_indices(n, 1)
-            if not unordered:
-                first, second = np.r_[first, second], np.r_[second, first]
-            return first, second, rows.weights[first] * rows.weights[second]
-        drawn = rows.draw(rng.random((2, wanted)))
-        if unordered:
-            drawn = np.sort(drawn, axis=0)
-        codes, counts = np.unique(drawn[0] * n + drawn[1], return_counts=True)
-        return codes // n, codes % n, counts
 
-
-def _pair_distances(
+def pair_distances(
     X: Array, Y: Array, first: Array, second: Array, previous: FeatureMap | None
 ) -> tuple[Array, Array]:
     """Return ``||x2 - x1||_2`` in the layer's inputs and ``||y2 - y1||_inf`` of each pair."""
@@ -149,7 +137,7 @@ def _pair_distances(
     distance, jump = np.empty(len(first)), np.empty(len(first))
     for at in range(0, len(first), step):
         part = slice(at, at + step)
-        difference = _images(X, second[part], previous) - _images(X, first[part], previous)
+        difference = images(X, second[part], previous) - images(X, first[part], previous)
         # Scaled by the largest entry: squares of tiny or huge numbers stay in range.
         size = np.abs(difference).max(axis=1, initial=0.0)
         difference /= np.where(size > 0, size, 1.0)[:, None]
@@ -158,34 +146,7 @@ def _pair_distances(
     return distance, jump
 
 
-def _images(X: Array, index: Array, previous: FeatureMap | None) -> Array:
+def images(X: Array, index: Array, previous: FeatureMap | None) -> Array:
     """Return the layer's inputs at some rows."""
     rows = X[index].astype(np.float64, copy=False)
     return rows if previous is None else previous(rows)
-
-
-def _density(distance: Array, jump: Array, floor: float) -> Array:
-    """Return the unnormalised density of Definition 2."""
-    apart = distance > 0
-    eps = floor * float(np.median(distance[apart])) if apart.any() else 0.0
-    safe = np.where(apart, np.maximum(distance, eps), 1.0)
-    return np.where(apart, jump / safe, 0.0)
-
-
-def _draw_without_replacement(
-    density: Array, possible: Array, count: int, rng: np.random.Generator
-) -> Array:
-    """Draw `count` indices, one after the other in proportion to the density.
-
-    The `count` largest of ``log(density) + Gumbel noise`` have that distribution.
-    Indices of density zero follow, in random order, as far as they are possible.
-    """
-    gumbel = rng.gumbel(size=len(density))
-    positive = np.flatnonzero(density > 0)
-    keys = np.log(density[positive]) + gumbel[positive]
-    chosen = positive[np.argsort(-keys, kind="stable")[:count]]
-    if len(chosen) < count:
-        others = np.flatnonzero(possible & (density == 0))
-        others = others[np.argsort(-gumbel[others], kind="stable")]
-        chosen = np.concatenate([chosen, others[: count - len(chosen)]])
-    return chosen

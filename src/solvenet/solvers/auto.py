@@ -40,6 +40,15 @@ TALL, VERY_TALL, TALL_OF_FEW = 3, 8, 16
 where a fixed cutoff keeps few directions, where all are wanted, and for few columns."""
 
 
+MANY_COLUMNS = 300
+"""Columns from which a Gram matrix is tried before the SVD of a nearly square matrix."""
+
+_DECOMPOSED = (
+    SVD(spectrum=False),
+    "at most twice as many rows as columns, and the matrix fits into memory",
+)
+
+
 @dataclass(frozen=True)
 class Auto(Solver):
     """Choose a solver for the problem; ``result.reason`` says why.
@@ -48,7 +57,7 @@ class Auto(Solver):
 
     1. At most twice as many rows as columns (1.3 times for up to 600 columns and a fixed
        cutoff), and A within 256 MB (or the memory limit): SVD of the explicit matrix, as
-       far as the cutoff.
+       far as the cutoff. Where a ridge is to be chosen and there are 300 columns, rule 4 first.
     2. A source that can be read once: QR.
     3. A ridge, at least 250 columns and 1000 rows a column: HessianSketch.
     4. A ridge to be chosen: NormalEquations first. If the leave-one-out score still
@@ -82,19 +91,18 @@ class Auto(Solver):
 
     def choose(self, problem: Problem) -> tuple[Solver, str]:
         """Return the solver that is tried first, and the reason."""
-        n_rows, n_cols = problem.A.shape
-        quick = _fixed(problem) and n_cols <= FEW_COLUMNS
-        if n_rows <= (NEARLY_SQUARE if quick else 2) * n_cols and _explicit(problem):
-            return SVD(spectrum=False), (
-                "at most twice as many rows as columns, and the matrix fits into memory"
-            )
-        if problem.A.n_passes is not None:
+        n_cols = problem.A.shape[1]
+        chosen = problem.alpha == "auto" and problem.rcond is None
+        again = problem.A.n_passes is None
+        if _nearly_square(problem) and not (chosen and again and n_cols >= MANY_COLUMNS):
+            return _DECOMPOSED
+        if not again:
             return QR(), "the rows can be read once, and QR needs one pass at full accuracy"
         if _ridge(problem) and _many_rows(problem.A.shape):
             return HessianSketch(), (
                 "so many rows and a ridge: a sample of them gives the metric, all the gradient"
             )
-        if problem.alpha == "auto" and problem.rcond is None:
+        if chosen:
             return _squared(n_cols), ("the Gram matrix resolves the ridge that leave-one-out chose")
         accurate, squared = _accurate(problem), NormalEquations(spectrum=False)
         least = _fits(squared, problem) and not _fits(accurate[0], problem)
@@ -153,6 +161,13 @@ def _squared(n_cols: int) -> NormalEquations:
     return NormalEquations(spectrum=False if n_cols >= CHOLESKY_COLUMNS else "auto")
 
 
+def _nearly_square(problem: Problem) -> bool:
+    """Tell whether there are few rows a column, and the matrix may be decomposed as a whole."""
+    n_rows, n_cols = problem.A.shape
+    quick = _fixed(problem) and n_cols <= FEW_COLUMNS
+    return n_rows <= (NEARLY_SQUARE if quick else 2) * n_cols and _explicit(problem)
+
+
 def _fits(solver: Solver, problem: Problem) -> bool:
     """Tell whether the state of a solver is within the memory limit."""
     if problem.memory_limit is None:
@@ -189,6 +204,8 @@ def _explicit(problem: Problem) -> bool:
 
 def _accurate(problem: Problem) -> tuple[Solver, str]:
     """Return a solver of full accuracy for rows that can be read again."""
+    if _nearly_square(problem):
+        return _DECOMPOSED
     fixed = _fixed(problem) and problem.cutoff() >= FINEST_CUTOFF
     solver = _by_shape(problem.A.shape, fixed=fixed)
     if isinstance(solver, SWG):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from solvenet.structured.slopes import SLOPES
+from solvenet.features.slopes import SLOPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ import numpy as np
 from solvenet._validation import check_choice, check_finite
 from solvenet.errors import InvalidDataError
 from solvenet.features.activations import ACTIVATIONS
-from solvenet.structured.slopes import SLOPES
+from solvenet.features.slopes import SLOPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
