@@ -26,6 +26,9 @@ QUARTILES = np.array([0.25, 0.5, 0.75]) + 1e-9
 KNEE = 3.0
 """Where heavy-tailed columns bend, in robust standard deviations."""
 
+FARTHEST = 30.0
+"""Inputs so many robust standard deviations out are kept there: they say no more than that."""
+
 MARGIN = 0.1
 """Clipping starts this far outside the training data, as a share of their range."""
 
@@ -48,13 +51,14 @@ def scale_inputs(
         Weights of the rows.
     scaling : {"columns", "isotropic"} or None
         ``"columns"``: each to mean zero and variance one; columns that reach further than
-        four standard deviations are scaled by their quartiles and bent first.
+        two standard deviations are scaled by their quartiles and bent first.
         ``"isotropic"``: mean to zero, one factor for all columns so that their mean
         variance is one. None: as they are.
     clip : bool
         Whether inputs far outside the training data are brought back to their edge: to the
         range of each column, or (isotropic) to the largest distance from the mean, each
-        with a margin of a tenth.
+        with a margin of a tenth. Columns with far outliers are cut at 30 robust standard
+        deviations.
     moments : ColumnMoments, optional
         Those of all rows, where X is a sample of them.
 
@@ -74,7 +78,7 @@ def scale_inputs(
     varies = moments.high - moments.low > 8 * np.finfo(X.dtype).eps * size
     ones = np.ones(X.shape[1])
     if scaling == "columns":
-        plain = _columns(X, weights, moments, varies)
+        plain = _columns(X, weights, moments, varies, clip=clip)
     elif scaling == "isotropic":
         spread = float(np.sqrt(moments.variance.mean()))
         plain = InputScaling(moments.mean, ones / spread if varies.any() else ones)
@@ -88,7 +92,10 @@ def scale_inputs(
             reach.update(block)
         return reach.scaling()
     margin = MARGIN * (moments.high - moments.low)
-    return replace(plain, low=moments.low - margin, high=moments.high + margin)
+    low, high = moments.low - margin, moments.high + margin
+    if plain.low is not None and plain.high is not None:
+        low, high = np.maximum(low, plain.low), np.minimum(high, plain.high)
+    return replace(plain, low=low, high=high)
 
 
 class Reach(Reduction):
@@ -133,27 +140,41 @@ class Reach(Reduction):
 
 
 def _columns(
-    X: Array, weights: Array | None, moments: ColumnMoments, varies: Array
+    X: Array, weights: Array | None, moments: ColumnMoments, varies: Array, *, clip: bool
 ) -> InputScaling:
-    """Standardise each column; where one reaches far out, by its quartiles, and bend it."""
+    """Standardise each column; where one reaches far out, by its quartiles, and bend it.
+
+    With `clip` there are bounds, of which only those far inside the range matter.
+    """
     deviation = np.sqrt(np.where(varies, moments.variance, 1.0))
-    precision = np.where(varies, 1.0 / deviation, 0.0)
-    center, factor = moments.mean.copy(), precision.copy()
-    reach = np.maximum(moments.high - center, center - moments.low) * factor
-    heavy = np.flatnonzero(reach > LIGHT_TAIL)
-    plain = InputScaling(center, factor, mean=moments.mean, precision=precision)
+    mean, precision = moments.mean.copy(), np.where(varies, 1.0 / deviation, 0.0)
+    center, factor = mean.copy(), precision.copy()
+    reach = np.maximum(moments.high - center, center - moments.low)
+    heavy = np.flatnonzero(reach * factor > LIGHT_TAIL)
     if len(heavy) == 0:
-        return plain
+        return InputScaling(center, factor, mean=mean, precision=precision)
+    low, high = np.full(X.shape[1], -np.inf), np.full(X.shape[1], np.inf)
     for j in heavy:
         # Column by column: sorting needs a copy, and one of a column is small.
-        low, middle, high = np.quantile(X[:, j], QUARTILES, weights=weights, method="inverted_cdf")
-        if high > low:
-            center[j], factor[j] = middle, _NORMAL_IQR / (high - low)
+        x = X[:, j]
+        quarter, middle, other = np.quantile(x, QUARTILES, weights=weights, method="inverted_cdf")
+        if other > quarter:
+            center[j], factor[j] = middle, _NORMAL_IQR / (other - quarter)
+        farthest = FARTHEST / factor[j]
+        beyond = max(moments.high[j] - center[j], center[j] - moments.low[j]) > farthest
+        if clip and beyond:
+            low[j], high[j] = center[j] - farthest, center[j] + farthest
+            kept = np.clip(x, low[j], high[j])
+            mean[j] = np.average(kept, weights=weights)
+            precision[j] = 1.0 / np.sqrt(np.average((kept - mean[j]) ** 2, weights=weights))
     bend = np.zeros(X.shape[1])
     bend[heavy] = 1.0 / KNEE
-    bent = replace(plain, bend=bend, gain=np.ones(X.shape[1]))
+    bent = InputScaling(
+        center, factor, bend, np.ones(X.shape[1]), low, high, mean=mean, precision=precision
+    )
     spread = np.sqrt(_moments(X, weights, bent).variance)
-    return replace(bent, gain=np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 0.0))
+    gain = np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 0.0)
+    return replace(bent, gain=gain) if clip else replace(bent, gain=gain, low=None, high=None)
 
 
 def _moments(X: Array, weights: Array | None, scaling: InputScaling | None = None) -> ColumnMoments:

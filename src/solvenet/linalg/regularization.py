@@ -24,6 +24,9 @@ NEARLY_EXACT = 1e-9
 FEW_ROWS = 200
 """Up to this many rows the safe side is one standard error wide; it narrows beyond."""
 
+MOST_LOST = 40
+"""On the safe side the score is worse by at most this over the number of rows (relative)."""
+
 GAIN = 2e-3
 """Relative gain in the score below which a search for the ridge ends."""
 
@@ -138,7 +141,7 @@ class RowScores:
         gain = -float(share @ change)
         if curvature > 0 and gain < GAIN * score:
             return 0.0
-        if sign < 0 and gain <= _margin(change[:, None], share, self.weights)[0]:
+        if sign < 0 and gain <= _margin(change[:, None], share, self.weights, score)[0]:
             return 0.0
         # Newton's method for the logarithm of the score, which may fall exponentially.
         bend = curvature * score - slope**2
@@ -162,8 +165,10 @@ def pick(squares: Array, weights: Array) -> tuple[Array, int]:
     chosen : int
         The largest regularisation whose mean is not significantly above the smallest
         one: by at most one standard error of the difference, row by row (less beyond 200
-        rows, as their inverse root). Where a curve is decided by a few rows this takes the
-        safe side; where all rows agree it takes the minimum.
+        rows, as their inverse root), and by no more than the score times 40 over the number
+        of rows: of many rows with heavy tails a few would hide a clear minimum. Where a
+        curve is decided by a few rows this takes the safe side; where all rows agree it
+        takes the minimum.
     """
     share = weights / weights.sum()
     with np.errstate(over="ignore", invalid="ignore"):
@@ -173,18 +178,22 @@ def pick(squares: Array, weights: Array) -> tuple[Array, int]:
         if not np.isfinite(scores[best]):
             return scores, len(scores) - 1
         worse = squares[:, best:] - squares[:, best : best + 1]
-        margin = _margin(worse, share, weights)
+        margin = _margin(worse, share, weights, float(scores[best]))
         allowed = share @ worse <= np.maximum(margin, TIE * scores[best])
     return scores, best + int(np.flatnonzero(allowed)[-1])
 
 
-def _margin(differences: Array, share: Array, weights: Array) -> Array:
-    """Return the mean difference up to which rows do not tell two regularisations apart."""
+def _margin(differences: Array, share: Array, weights: Array, score: float) -> Array:
+    """Return the mean difference up to which rows do not tell two regularisations apart.
+
+    `score` is the mean of which these are differences.
+    """
     mean = share @ differences
     spread = np.sqrt(np.maximum(share @ differences**2 - mean**2, 0.0))
     n_rows = max(float(weights.sum()), 1.0)
-    margin: Array = spread / np.sqrt(n_rows) * min(1.0, np.sqrt(FEW_ROWS / n_rows))
-    return margin
+    margin = spread / np.sqrt(n_rows) * min(1.0, np.sqrt(FEW_ROWS / n_rows))
+    bounded: Array = np.minimum(margin, score * MOST_LOST / n_rows)
+    return bounded
 
 
 def gcv_scores(

@@ -283,7 +283,7 @@ def _held_records(A: Any, B: Any, weights: Any) -> HeldRecords:
 
 def rows_to_choose_by(n_cols: int) -> int:
     """Return how many rows the regularisation is chosen by: fewer where each costs more."""
-    return int(min(ROWS_TO_CHOOSE_BY, max(400, 2.5e8 / n_cols**2)))
+    return int(min(ROWS_TO_CHOOSE_BY, max(1000, 2.5e8 / n_cols**2)))
 
 
 def check_state(state: Array) -> None:
