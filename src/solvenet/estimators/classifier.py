@@ -56,7 +56,8 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; ``"balanced"`` weights inversely to their frequency.
     sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
-        How the hidden weights are drawn; SWIM draws pairs of different classes.
+        How the hidden weights are drawn, as in :class:`SampledNetworkRegressor`; pairs are of
+        different classes.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network.
     linear_skip : bool, default=True

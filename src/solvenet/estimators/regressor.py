@@ -44,7 +44,10 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
         Relative cutoff of the singular values; ``"auto"`` (with ``alpha=0``) chooses it
         by leave-one-out.
     sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
-        How the hidden weights are drawn.
+        How the hidden weights are drawn. ``"metric"`` learns which directions and columns of
+        the inputs the targets depend on (:class:`solvenet.features.LearnedMetric`) and leaves
+        out columns that say nothing where there are many; ``"auto"`` is that for columns
+        scaled one by one, and ``"swim"`` otherwise.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network. ``"columns"`` standardises each column,
         which is right for tables. With ``"isotropic"`` (one factor for all) predictions

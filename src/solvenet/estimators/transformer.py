@@ -36,7 +36,10 @@ class SampledFeatures(
     activation : str, Activation or callable, default="tanh"
         As in :class:`SampledNetworkRegressor`.
     sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
-        How the hidden weights are drawn.
+        How the hidden weights are drawn. ``"metric"`` learns which directions and columns of
+        the inputs the targets depend on (:class:`solvenet.features.LearnedMetric`) and leaves
+        out columns that say nothing where there are many; ``"auto"`` is that for columns
+        scaled one by one, and ``"swim"`` otherwise.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network.
     linear_skip : bool, default=False
