@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from solvenet._array_api import like
 from solvenet.blocks import (
     ArrayBlocks,
     FeaturePlan,
@@ -255,6 +256,61 @@ class SampledNetworkBase(SampledBase):
             free_disk=free_bytes(),
         )
         return self.plan_
+
+    def gradient(self, X: Any) -> Any:
+        """Return the derivatives of predictions by the inputs, in closed form.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Inputs.
+
+        Returns
+        -------
+        array of shape (n_rows, n_features) or (n_rows, n_targets, n_features)
+            Of the prediction, or of each; of a classifier, of the logits of its classes
+            (of the log-odds of the second, where there are two). Zero by inputs that are
+            clipped; that predictions are kept in their range is not counted.
+
+        Raises
+        ------
+        InvalidSettingError
+            The activation is a function of the user's own.
+
+        Notes
+        -----
+        *Cost:* about that of a prediction for each target.
+        """
+        plain = self._read(X, method="gradient")
+        if not isinstance(plain, np.ndarray):
+            plain = plain.to_array()
+        return like(self._one_gradient(self.network_.gradient(plain)), X)
+
+    def importances(self, X: Any) -> Any:
+        """Return how much the predictions change with each input.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_rows, n_features)
+            Inputs, such as those of the training data.
+
+        Returns
+        -------
+        array of shape (n_features,)
+            Root mean square of the gradient by each input times the standard deviation of
+            that input, as shares that sum to one. Nothing is permuted, so that no impossible
+            rows are made up.
+        """
+        plain = self._read(X, method="importances")
+        if not isinstance(plain, np.ndarray):
+            plain = plain.to_array()
+        G = self.network_.gradient(plain)
+        size = np.sqrt((G**2).mean(axis=0).sum(axis=0)) * plain.std(axis=0, dtype=np.float64)
+        total = size.sum()
+        return like(size / total if total > 0 else size, X)
+
+    def _one_gradient(self, G: Array) -> Array:
+        return G
 
     @property
     def diagnostics_(self) -> dict[str, Any]:

@@ -56,8 +56,7 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes; ``"balanced"`` weights inversely to their frequency.
     sampler : {"auto", "metric", "swim", "random", "fourier"} or FeatureSampler, default="auto"
-        How the hidden weights are drawn, as in :class:`SampledNetworkRegressor`; pairs are of
-        different classes.
+        As in :class:`SampledNetworkRegressor`; pairs are of different classes.
     scaling : {"columns", "isotropic"} or None, default="columns"
         Scaling of the inputs inside the network.
     linear_skip : bool, default=True
@@ -357,6 +356,9 @@ class SampledNetworkClassifier(ClassifierMixin, SampledNetworkBase):
         logits = self._logits(X, "decision_function")
         out = logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
         return like(out, X)
+
+    def _one_gradient(self, G: Array) -> Array:
+        return G[:, 1] - G[:, 0] if G.shape[1] == 2 else G
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probabilities of the classes, shape (n_rows, n_classes)."""

@@ -314,5 +314,8 @@ class SampledNetworkRegressor(RegressorMixin, SampledNetworkBase):
         plain: float = super().score(X, y, sample_weight)
         return plain
 
+    def _one_gradient(self, G: Array) -> Array:
+        return G[:, 0] if self._one_target else G
+
     def _shape(self, values: Array, X: Any) -> Any:
         return like(values[:, 0] if self._one_target else values, X)

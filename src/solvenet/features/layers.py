@@ -133,6 +133,42 @@ class InputScaling(FeatureMap):
             return self._scaled(X, self.center, self.factor)
         return self._scaled(X, self.mean, self.precision)
 
+    def pull_back(self, X: Array, G: Array, *, straight: bool = False) -> Array:
+        """Return gradients by the inputs from gradients by the scaled inputs.
+
+        Parameters
+        ----------
+        X : array of shape (n_rows, n_features)
+            Inputs.
+        G : array of shape (n_rows, n_targets, n_features)
+            Gradients by what `straight`, or else the call, returns.
+        straight : bool, default=False
+            Of the inputs that bypass the hidden layers.
+
+        Returns
+        -------
+        array of shape (n_rows, n_targets, n_features)
+            Zero by inputs that are clipped.
+        """
+        center, factor = self.center, self.factor
+        if straight and self.mean is not None and self.precision is not None:
+            center, factor = self.mean, self.precision
+        if self.bend is not None and self.gain is not None and not straight:
+            bent = self.bend * self._scaled(X, center, factor)
+            G = G * (self.gain / (1.0 + bent**2) ** 1.5)[:, None, :]
+        if self.radius is not None:
+            Z = (X - center) * factor
+            length = np.sqrt(np.einsum("ij,ij->i", Z, Z))
+            long = length > self.radius
+            along = Z[long] / length[long, None]
+            inward = np.einsum("ij,itj->it", along, G[long])[:, :, None] * along[:, None, :]
+            G = G.copy()
+            G[long] = (self.radius / length[long])[:, None, None] * (G[long] - inward)
+        G = G * factor
+        if self.low is not None and self.high is not None:
+            G *= ((self.low <= X) & (self.high >= X))[:, None, :]
+        return G
+
     def _scaled(self, X: Array, center: Array, factor: Array) -> Array:
         if self.low is not None and self.high is not None:
             X = np.clip(X, self.low, self.high)
