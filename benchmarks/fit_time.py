@@ -1,10 +1,11 @@
 """Fit time and test error against swimnetworks, in one run, interleaved.
 
     pip install swimnetworks==0.0.2
-    python benchmarks/fit_time.py [--repeats 5] [--noise 0.1]
+    python benchmarks/fit_time.py [--repeats 5] [--noise 0.1] [--sampler swim]
 
-20,000 rows of 10 inputs, one layer of tanh units of widths 250 ... 2000, defaults of both
-libraries (swimnetworks: tanh weights, its linear layer with its default cutoff). Printed
+20,000 rows of 10 inputs, one layer of tanh units of widths 250 ... 2000, the same pairs in both
+libraries (swimnetworks: tanh weights, its linear layer with its default cutoff);
+``--sampler auto`` takes our default instead, which learns a metric first. Printed
 are medians, the ratio of the medians, and our time as a multiple of one product A'A of the
 same size, which no solver of the normal equations can beat. Memory is measured in fresh
 processes by ``benchmarks/memory.py``.
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--noise", type=float, default=0.1)
     parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--sampler", default="swim")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     X = rng.uniform(0, 1, (options.rows, 10))
@@ -60,7 +62,7 @@ def main() -> None:
         ours, theirs, products = [], [], []
         H = rng.standard_normal((options.rows, width))
         for repeat in range(options.repeats + 1):
-            model = SampledNetworkRegressor(width, random_state=repeat)
+            model = SampledNetworkRegressor(width, sampler=options.sampler, random_state=repeat)
             spent, _ = seconds(lambda model=model: model.fit(X, y))
             peer = Pipeline(
                 [
