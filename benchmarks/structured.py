@@ -75,7 +75,7 @@ CASES = {
     "wave-relu": Case(
         wave, (300, 5, 4), RELU, SPRING | {"max_steps": 220, "damping": (1e-3, 1e-7)}, 6e-6, 15
     ),
-    "chirp-sin": Case(chirp, (300, 5, 4), SINE, LM | {"max_steps": 110}, 1e-9, 15, rows=1000),
+    "chirp-sin": Case(chirp, (300, 5, 4), SINE, LM | {"max_steps": 180}, 1e-9, 15, rows=1000),
     "chirp-relu": Case(
         chirp, (300, 5, 4), RELU, SPRING | {"max_steps": 440, "damping": (1e-3, 1e-7)}, 1e-5, 30
     ),
@@ -100,8 +100,8 @@ CASES = {
     "star": Case(
         star,
         (100, 10, 6),
-        {"activation": "tanh", "n_inputs": 2},
-        {"method": "spring", "batch": 1500, "max_steps": 220, "damping": (1e-2, 1e-5)},
+        {"activation": "tanh", "n_inputs": 2, "scale": 25.0},
+        {"method": "spring", "batch": 1500, "max_steps": 160, "damping": (1e-1, 2e-3)},
         2e-6,
         45,
     ),
