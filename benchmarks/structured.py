@@ -75,7 +75,7 @@ CASES = {
     "wave-relu": Case(
         wave, (300, 5, 4), RELU, SPRING | {"max_steps": 220, "damping": (1e-3, 1e-7)}, 6e-6, 15
     ),
-    "chirp-sin": Case(chirp, (300, 5, 4), SINE, LM | {"max_steps": 180}, 1e-9, 15, rows=1000),
+    "chirp-sin": Case(chirp, (300, 5, 4), SINE, LM | {"max_steps": 174}, 1e-9, 15, rows=1000),
     "chirp-relu": Case(
         chirp, (300, 5, 4), RELU, SPRING | {"max_steps": 440, "damping": (1e-3, 1e-7)}, 1e-5, 30
     ),

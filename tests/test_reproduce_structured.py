@@ -38,6 +38,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_every_part_leaves_numbers_and_a_figure(folder, script):
     names = {path.name for path in folder.iterdir()}
     assert {f"{part}.csv" for part in [*script("run").PARTS, "provenance"]} <= names
