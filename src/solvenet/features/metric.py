@@ -60,7 +60,7 @@ class LearnedMetric(FeatureSampler):
 
     See Also
     --------
-    SWIM : The pairs, without a metric.
+    solvenet.SWIM : The pairs, without a metric.
 
     Notes
     -----
