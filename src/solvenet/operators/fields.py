@@ -1,4 +1,4 @@
-"""Fields as arrays (n_fields, n_channels, *grid): reading, checking, and other grids."""
+"""Fields as arrays (n_fields, n_channels, grid...): reading, checking, and other grids."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Grid:
         return np.stack([part.ravel() for part in mesh], axis=1)
 
     def resample(self, fields: Array, other: Grid) -> Array:
-        """Return fields of shape (n_fields, n_channels, *grid) on another grid."""
+        """Return fields of shape (n_fields, n_channels, grid...) on another grid."""
         for i, (axis, new) in enumerate(zip(self.axes, other.axes, strict=True)):
             if len(axis.points) == len(new.points) and (axis.points == new.points).all():
                 continue
@@ -227,7 +227,7 @@ def grid_arrays(grid: Any, n_axes: int) -> tuple[Array, ...]:
 
 
 def read_fields(name: str, fields: Any, *, channel_axis: int | None, n_axes: int | None) -> Array:
-    """Return fields as float64 of shape (n_fields, n_channels, *grid).
+    """Return fields as float64 of shape (n_fields, n_channels, grid...).
 
     Parameters
     ----------
@@ -258,7 +258,7 @@ def read_fields(name: str, fields: Any, *, channel_axis: int | None, n_axes: int
         values = np.moveaxis(values, channel_axis, 1)
     found = values.ndim - 2
     if found < 1 or values.size == 0 or (n_axes is not None and found != n_axes):
-        wanted = "(n_fields, n_channels, *grid)" if n_axes is None else f"{n_axes} grid axes"
+        wanted = "(n_fields, n_channels, grid...)" if n_axes is None else f"{n_axes} grid axes"
         msg = (
             f"{name} has shape {np.shape(fields)} with channel_axis={channel_axis}; {wanted} "
             "wanted. Fields without a channel axis need channel_axis=None."
@@ -311,7 +311,7 @@ def _axis(points: Array, period: Any) -> Axis:
 def _refuse_channels(shape: tuple[int, ...]) -> None:
     msg = (
         f"The fields have {_times(shape)} grid points: fewer than 4 an axis. Channels stand "
-        "second, (n_fields, n_channels, *grid); if they stand last, set channel_axis=-1."
+        "second, (n_fields, n_channels, grid...); if they stand last, set channel_axis=-1."
     )
     raise InvalidDataError(msg)
 

@@ -25,7 +25,7 @@ class Trajectories:
 
     Attributes
     ----------
-    fields : array of shape (n_runs, n_times, n_channels, *grid)
+    fields : array of shape (n_runs, n_times, n_channels, grid...)
         Values.
     names : tuple of str
         One a channel.
@@ -55,7 +55,7 @@ class Trajectories:
 
         Returns
         -------
-        a, u : array of shape (n_pairs, n_channels, *grid)
+        a, u : array of shape (n_pairs, n_channels, grid...)
             Run by run.
 
         Raises
@@ -137,8 +137,8 @@ def read_pdebench(
     Parameters
     ----------
     path : path
-        HDF5 with one dataset a field, (n_runs, n_times, *grid) or (n_runs, *grid), beside
-        ``x-coordinate`` and so on; or one group a run with ``data`` (n_times, *grid, n_channels)
+        HDF5 with one dataset a field, (n_runs, n_times, grid...) or (n_runs, grid...), beside
+        ``x-coordinate`` and so on; or one group a run with ``data`` (n_times, grid..., n_channels)
         and ``grid``.
     names : sequence of str, optional
         Datasets to read, of the first layout; by default all.
@@ -198,12 +198,12 @@ def read_pairs(batches: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> tupl
     Parameters
     ----------
     batches : mapping, or iterable of mappings
-        ``{"x": inputs, "y": outputs}`` with arrays or tensors (n_fields, n_channels, *grid): a
+        ``{"x": inputs, "y": outputs}`` with arrays or tensors (n_fields, n_channels, grid...): a
         data set as a whole, or the batches of a loader.
 
     Returns
     -------
-    a, u : array of shape (n_fields, n_channels, *grid)
+    a, u : array of shape (n_fields, n_channels, grid...)
         In float64.
 
     Raises

@@ -105,7 +105,7 @@ class FourierSeries:
         return np.asarray(np.sqrt(sum(np.ix_(*(axis.frequencies**2 for axis in self.axes)))))
 
     def analyse(self, fields: Array, grid: Grid) -> Array:
-        """Return the coefficients of fields, shape (n_fields, n_channels, *shape)."""
+        """Return the coefficients of fields, shape (n_fields, n_channels, shape...)."""
         for i, (waves, axis) in enumerate(zip(self.axes, grid.axes, strict=True)):
             fields = along(waves.analysis(axis), fields, 2 + i)
         return fields
@@ -121,7 +121,7 @@ class FourierSeries:
 
         Parameters
         ----------
-        coefficients : array of shape (n_fields, n_channels, *shape)
+        coefficients : array of shape (n_fields, n_channels, shape...)
             Of the fields f.
         axis : int
             Number of the grid axis.

@@ -95,7 +95,7 @@ def relative_h1(predicted: Any, true: Any, *, lengths: Any = 1.0) -> float:
 
     Parameters
     ----------
-    predicted, true : array-like of shape (n_fields, n_channels, *grid)
+    predicted, true : array-like of shape (n_fields, n_channels, grid...)
         Fields on a uniform grid that leaves out the last point of each period.
     lengths : float or sequence of float, default=1.0
         Period of each axis.
@@ -113,7 +113,7 @@ def relative_h1(predicted: Any, true: Any, *, lengths: Any = 1.0) -> float:
     """
     predicted, true = _checked(predicted, true)
     if true.ndim < 3:
-        msg = f"Fields of shape {true.shape} were given; (n_fields, n_channels, *grid) is wanted."
+        msg = f"Fields of shape {true.shape} were given; (n_fields, n_channels, grid...) is wanted."
         raise InvalidDataError(msg)
     axes = tuple(range(2, true.ndim))
     periods = np.broadcast_to(as_numbers("lengths", lengths), (len(axes),))

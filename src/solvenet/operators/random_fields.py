@@ -49,7 +49,7 @@ def gaussian_field(
 
     Returns
     -------
-    array of shape (n_fields, *shape), float64
+    array of shape (n_fields, shape...), float64
         Values at the grid points.
 
     Raises
