@@ -147,10 +147,10 @@ def test_the_error_falls_with_the_metric(table, activation):
 
 
 def test_the_draw_depends_on_the_weighted_set_of_rows_alone(table):
-    X, Y = (part[:80] for part in table)
-    times = np.random.default_rng(2).integers(1, 4, 80)
+    X, Y = (part[:300] for part in table)
+    times = np.random.default_rng(2).integers(1, 4, 300)
     order = np.random.default_rng(3).permutation(int(times.sum()))
-    again = np.repeat(np.arange(80), times)[order]
+    again = np.repeat(np.arange(300), times)[order]
     once = LearnedMetric().sample(
         X, Y, 50, activation=TANH, rows=row_set(X, Y, times.astype(float)), seed=5
     )
@@ -164,7 +164,7 @@ def test_plain_pairs_where_there_is_nothing_to_learn(table, case):
     X, Y = table
     activation, options = TANH, {"seed": 2}
     if case == "few rows":
-        X, Y = X[:20], Y[:20]
+        X, Y = X[:150], Y[:150]
     elif case == "smooth":
         Y = X.sum(axis=1, keepdims=True) + 0.01 * X[:, :1] ** 2
     elif case == "own activation":

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from solvenet._array_api import Array
     from solvenet.features.activations import Activation
 
-FEWEST_ROWS = 30
-"""Fewer distinct rows teach no metric."""
+FEWEST_ROWS = 200
+"""Fewer distinct rows do not tell a metric from chance."""
 
 MOST_COLUMNS = 1000
 """More inputs make the metric, which is a square matrix, dearer than the fit."""
@@ -67,7 +67,7 @@ class LearnedMetric(FeatureSampler):
     One quarter of the units is sampled in the inputs as they are, one quarter in each metric
     but the last, and the rest in the last. A probe is fitted by ridge regression with exact
     leave-one-out errors; the outer product is cross-fitted between halves of the rows, so
-    that noise cancels. Plain SWIM samples deeper layers, and where there are fewer than 30
+    that noise cancels. Plain SWIM samples deeper layers, and where there are fewer than 200
     distinct rows, more than 1000 inputs, or an activation of the user's own, whose
     derivative is not known.
 
