@@ -159,12 +159,16 @@ def test_the_draw_depends_on_the_weighted_set_of_rows_alone(table):
     np.testing.assert_allclose(once.biases, repeated.biases, rtol=1e-7, atol=1e-10)
 
 
-@pytest.mark.parametrize("case", ["few rows", "smooth", "own activation", "later layer"])
+@pytest.mark.parametrize(
+    "case", ["few rows", "one input", "smooth", "own activation", "later layer"]
+)
 def test_plain_pairs_where_there_is_nothing_to_learn(table, case):
     X, Y = table
     activation, options = TANH, {"seed": 2}
     if case == "few rows":
         X, Y = X[:150], Y[:150]
+    elif case == "one input":
+        X = X[:, :1]
     elif case == "smooth":
         Y = X.sum(axis=1, keepdims=True) + 0.01 * X[:, :1] ** 2
     elif case == "own activation":

@@ -44,7 +44,7 @@ def factors(monkeypatch):
 
 def test_memory_is_one_matrix_and_the_rows_to_choose_by():
     """From the products to leave-one-out errors nothing else of that size is ever made."""
-    n_cols, n_kept = 1500, 400
+    n_cols, n_kept = 1500, 1000
     A, B = network(2000, n_cols)
     NormalEquations(spectrum=False).solve(*network(300, 20), alpha="auto", intercept=True)
     tracemalloc.start()

@@ -68,7 +68,7 @@ class LearnedMetric(FeatureSampler):
     but the last, and the rest in the last. A probe is fitted by ridge regression with exact
     leave-one-out errors; the outer product is cross-fitted between halves of the rows, so
     that noise cancels. Plain SWIM samples deeper layers, and where there are fewer than 200
-    distinct rows, more than 1000 inputs, or an activation of the user's own, whose
+    distinct rows, one input or more than 1000, or an activation of the user's own, whose
     derivative is not known.
 
     *Cost.* Of each round: ``n (m + d)^2`` flops and ``10 (m + d)^3`` for a probe of m units, d
@@ -120,7 +120,7 @@ class LearnedMetric(FeatureSampler):
         if rows is None:
             rows = row_set(X, Y, inputs=previous)
         n_in = X.shape[1] if previous is None else previous.n_features_out
-        few = len(rows.index) < FEWEST_ROWS or n_in > MOST_COLUMNS
+        few = len(rows.index) < FEWEST_ROWS or not 1 < n_in <= MOST_COLUMNS
         if layer > 0 or few or activation.name not in SLOPES:
             return self._plain(X, Y, width, activation, rows, previous, seed, layer)
         step = -(-len(rows.index) // MOST_ROWS)
